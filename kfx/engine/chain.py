@@ -1,0 +1,176 @@
+"""Draws a preset over frames: the one place where plan, motion, warp and shaders meet."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import TracebackType
+from typing import Any
+
+import moderngl
+import numpy as np
+
+from kfx.engine.plan import Plan, compile_plan
+from kfx.motion.base import Motion
+from kfx.motion.guard import believable
+from kfx.presets import Preset
+from kfx.render import facemesh
+from kfx.render.gbuffer import GBuffer
+from kfx.render.gpu import Box, Gpu, PixelPool
+from kfx.render.isf_program import Program, automatic_values
+from kfx.render.warp import Warp
+from kfx.types import Face, Landmarks, Pixels, Tick, freeze
+
+
+class Chain:
+    """``with Chain(gpu, preset, size) as chain: pixels = chain.render(tick)``.
+
+    The result is exact where nothing is drawn. It is a view of a pooled array, which is used
+    again only when nobody holds the view any more.
+    """
+
+    def __init__(self, gpu: Gpu, preset: Preset, size: tuple[int, int]) -> None:
+        self.plan: Plan = compile_plan(preset)
+        self.size = size
+        self.shown: tuple[Face, ...] = ()  # the faces of the last tick as drawn
+        self._gpu = gpu
+        self._seed = preset.seed
+        self._pool = PixelPool(size)
+        self._staging: Pixels = np.empty((size[1], size[0], 4), np.uint8)
+        self._canvas = gpu.acquire(size)
+        self._spare = gpu.acquire(size)
+        self._motions: list[Motion] = []
+        self._programs: dict[int, Program] = {}
+        for step in self.plan.steps:
+            for place, link in step.links:
+                if step.kind == "warp":
+                    self._motions.append(link.effect.source(link.values))
+                else:
+                    self._programs[place] = Program(gpu, link.effect.source, size)
+        self._warp = Warp(gpu, size) if self._motions else None
+        images = self.plan.face_images
+        self._gbuffer = GBuffer(gpu, size, images) if images else None
+
+    def __enter__(self) -> Chain:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: object, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the textures and programs back."""
+        for program in self._programs.values():
+            program.release()
+        self._programs.clear()
+        for texture in (self._canvas, self._spare):
+            self._gpu.release(texture)
+
+    def reset(self) -> None:
+        """A cut: no effect remembers anything."""
+        for motion in self._motions:
+            motion.reset()
+
+    def render(self, tick: Tick) -> Pixels:
+        """The finished picture of a tick, (h, w, 4) uint8, read-only."""
+        if not self.plan.steps or not (tick.faces or self.plan.full_frame_passes):
+            self.shown = tick.faces
+            return tick.frame.pixels
+        self._gpu.upload(self._canvas, tick.frame.pixels, self._staging)
+        driven = self._drive(tick)
+        self.shown = tuple(_moved(face, points) for face, points in driven)
+        buffered = False
+        for step in self.plan.steps:
+            if step.kind == "warp":
+                self._draw_warp(driven)
+                continue
+            if self._gbuffer is not None and not buffered:
+                self._gbuffer.draw(self.shown, facemesh.union(self._face_boxes()))
+                buffered = True
+            for place, link in step.links:
+                values = self._values(link.values, tick)
+                shader = link.effect.source
+                if step.kind == "boxes":
+                    self._draw_boxes(self._programs[place], shader, values)
+                else:
+                    images = self._images(self._canvas)
+                    self._programs[place].draw(self._spare, images, values)
+                    self._canvas, self._spare = self._spare, self._canvas
+        return self._read()
+
+    def _drive(self, tick: Tick) -> list[tuple[Face, Landmarks]]:
+        """Each face with the landmarks that all motion effects together drive it to."""
+        driven = []
+        for face in tick.faces:
+            moving = face
+            for motion in self._motions:
+                points = motion.drive(moving, tick)
+                mixed = moving.landmarks + np.float32(motion.mix) * (points - moving.landmarks)
+                moving = replace(moving, landmarks=mixed)
+            points = moving.landmarks
+            if self._motions:
+                points = face.landmarks + np.float32(face.presence) * (points - face.landmarks)
+                points = believable(face.landmarks, points, face.iod)
+            driven.append((face, points))
+        return driven
+
+    def _draw_warp(self, driven: list[tuple[Face, Landmarks]]) -> None:
+        assert self._warp is not None
+        if driven:
+            self._gpu.copy(self._canvas, self._spare)
+            self._warp.draw(self._canvas, self._spare, driven)
+
+    def _draw_boxes(self, program: Program, shader: Any, values: dict[str, Any]) -> None:
+        boxes = [
+            box
+            for face in self.shown
+            for box in facemesh.region_boxes(face, shader.region, shader.margin_iod, self.size)
+        ]
+        if boxes:
+            self._gpu.copy(self._canvas, self._spare)
+        images = self._images(self._spare)
+        for box in boxes:
+            program.draw(self._canvas, images, values, box)
+
+    def _face_boxes(self) -> list[Box]:
+        """Where the planned shaders read the G-buffer."""
+        boxes = []
+        for step in self.plan.steps:
+            for _, link in step.links:
+                if link.effect.kind != "shader" or not link.effect.source.face_images:
+                    continue
+                shader = link.effect.source
+                region = "face" if shader.region == "frame" else shader.region
+                for face in self.shown:
+                    boxes += facemesh.region_boxes(face, region, shader.margin_iod, self.size)
+        return boxes
+
+    def _images(self, canvas: moderngl.Texture) -> dict[str, moderngl.Texture]:
+        faces = self._gbuffer.images if self._gbuffer is not None else {}
+        return {"inputImage": canvas, **faces}
+
+    def _values(self, knobs: Any, tick: Tick) -> dict[str, Any]:
+        largest = max((face.iod for face in self.shown), default=0.0)
+        return {
+            **automatic_values(tick.index, tick.time, tick.dt, self._seed + knobs["seed"]),
+            **{name: value for name, value in knobs.items() if name not in ("mix", "seed")},
+            "kfx_mix": knobs["mix"],
+            "beat": tick.beat,
+            "bar": tick.bar,
+            "energy": tick.energy,
+            "iod": largest,
+        }
+
+    def _read(self) -> Pixels:
+        self._gpu.finish()
+        buffer = self._pool.take()
+        self._gpu.target(self._canvas).read_into(buffer, components=4)
+        return freeze(buffer[::-1])
+
+
+def _moved(face: Face, points: Landmarks) -> Face:
+    """The face as it is shown after the warp; its pose is that of the performer."""
+    if points is face.landmarks:
+        return face
+    return replace(face, landmarks=freeze(points.astype(np.float32)))
+

@@ -1,0 +1,1 @@
+"""Facial motion effects, landmarks → landmarks; one file each, the file name is the registry."""

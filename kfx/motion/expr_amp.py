@@ -1,0 +1,67 @@
+"""A real expression pushed past human: what differs from rest is amplified (E02)."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from kfx import assets
+from kfx.motion.base import Motion
+from kfx.motion.neutral import Neutral
+from kfx.motion.regions import masks
+from kfx.params import Float
+from kfx.tracking import pose as poses
+from kfx.types import Face, Landmarks, Tick
+
+
+@cache
+def basis() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Expression modes (k, 1434) orthonormal, and their standard deviations (k,) in iod."""
+    with np.load(assets.folder("models") / "expression_basis.npz") as data:
+        return data["modes"].astype(np.float32), data["sigma"].astype(np.float32)
+
+
+class ExprAmp(Motion):
+    """Linear modes of expression, each pushed by a soft limiter; the rest passes unchanged."""
+
+    gain = Float(1.6, 0.0, 4.0, doc="1 = as performed, 0 = frozen at rest, 4 = far past human")
+    brow = Float(1.0, 0.0, 2.0, doc="share of the gain that the brows take")
+    eye = Float(0.6, 0.0, 2.0, doc="share of the gain that the lids take")
+    mouth = Float(1.0, 0.0, 2.0, doc="share of the gain that the lips take")
+    jaw = Float(1.0, 0.0, 2.0, doc="share of the gain that chin and jaw take")
+    clamp = Float(3.0, 1.0, 5.0, unit="sigma", doc="where an amplified mode saturates")
+    attack = Float(20.0, 0.0, 200.0, unit="ms", doc="how softly the push sets in")
+
+    def __init__(self, values: dict[str, object] | None = None) -> None:
+        super().__init__(values)
+        self._neutral = Neutral()
+        self._push: dict[int, Landmarks] = {}
+
+    def reset(self) -> None:
+        self._neutral.reset()
+        self._push.clear()
+
+    def drive(self, face: Face, tick: Tick) -> Landmarks:
+        shape = poses.to_canonical(face.pose, face.landmarks)
+        rest = self._neutral.of(face, shape, tick.dt)
+        modes, sigma = basis()
+        size = modes @ (shape - rest).reshape(-1)
+        limit = self.clamp * sigma
+        # The limiter applies to what is added, so that gain 1 is the performer's own face.
+        pushed = size + limit * np.tanh((self.gain - 1.0) * size / limit)
+        change = ((pushed - size) @ modes).reshape(-1, 3)
+        region = masks()
+        share = sum(region[name] * getattr(self, name) for name in ("brow", "eye", "mouth", "jaw"))
+        left = 1.0 - sum(region.values())
+        change = (change * (share + left)).astype(np.float32)
+        if tick.dt > 0 and face.age > 1 and self.attack > 0:
+            before = self._push.get(face.slot, change)
+            ease = np.float32(1.0 - np.exp(-tick.dt / (self.attack / 1000.0)))
+            change = before + ease * (change - before)
+        self._push[face.slot] = change
+        return poses.to_pixels(face.pose, shape + change)
+
+
+MOTION = ExprAmp

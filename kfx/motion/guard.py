@@ -1,0 +1,101 @@
+"""Keeps driven faces believable: no opening the plate can't fill, no skin folded over itself."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from kfx.render import facemesh
+from kfx.tracking import canonical as c
+from kfx.types import Landmarks, freeze
+
+SPREAD_IOD = 0.12  # how far a correction of lids or lips reaches into the skin
+LONGEST_IOD = 0.45  # no landmark is driven farther
+FOLD_IOD2 = 0.002  # twice the area of a triangle that must not turn over
+_EYE_PAIRS = [
+    (lids[k], lids[16 - k]) for lids in (c.RIGHT_LIDS, c.LEFT_LIDS) for k in range(1, 8)
+]
+_MOUTH_PAIRS = [(c.INNER_LIPS[k], c.INNER_LIPS[20 - k]) for k in range(1, 10)]
+_PAIRS = np.array(_EYE_PAIRS + _MOUTH_PAIRS)
+_POINTS = _PAIRS.reshape(-1)
+# How much wider than in the plate an opening may be driven: there is no more eye or mouth to show.
+_STRETCH = np.array([1.22] * len(_EYE_PAIRS) + [1.7] * len(_MOUTH_PAIRS), np.float32)
+_SLACK_IOD = np.array([0.012] * len(_EYE_PAIRS) + [0.02] * len(_MOUTH_PAIRS), np.float32)
+
+
+@cache
+def _spread() -> npt.NDArray[np.float32]:
+    """(478, len(_POINTS)) weights that carry the points' corrections into their surroundings."""
+    shape = c.canonical().vertices
+    away = np.linalg.norm(shape[:, None] - shape[None, _POINTS], axis=2)
+    kernel = np.exp(-((away / SPREAD_IOD) ** 2))
+    reach = np.exp(-((away.min(axis=1, keepdims=True) / SPREAD_IOD) ** 2))
+    weights = kernel / np.maximum(kernel.sum(axis=1, keepdims=True), 1e-9) * reach
+    weights[_POINTS] = np.eye(len(_POINTS))
+    return freeze(weights.astype(np.float32))
+
+
+def believable(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
+    """`driven` with its openings, reach and folds limited by what `live` shows."""
+    driven = _limit_reach(live, driven, iod)
+    driven = _limit_openings(live, driven, iod)
+    driven = _unfold(live, driven, iod)
+    return _irises_follow(live, driven)
+
+
+def _limit_reach(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
+    change = driven - live
+    length = np.linalg.norm(change[:, :2], axis=1, keepdims=True)
+    longest = np.float32(LONGEST_IOD * iod)
+    soft = longest * np.tanh(length / longest)
+    return live + change * (soft / np.maximum(length, 1e-6))
+
+
+def _limit_openings(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
+    upper, lower = _PAIRS[:, 0], _PAIRS[:, 1]
+    gap = np.linalg.norm(live[lower, :2] - live[upper, :2], axis=1)
+    wish = driven[lower, :2] - driven[upper, :2]
+    length = np.linalg.norm(wish, axis=1)
+    allowed = gap * _STRETCH + _SLACK_IOD * np.float32(iod)
+    over = np.maximum(0.0, length - allowed)
+    if not over.any():
+        return driven
+    pull = wish / np.maximum(length, 1e-6)[:, None] * (over / 2)[:, None]
+    corrections = np.empty((len(_POINTS), 2), np.float32)
+    corrections[0::2], corrections[1::2] = pull, -pull
+    result = driven.copy()
+    result[:, :2] += _spread() @ corrections
+    return result
+
+
+def _unfold(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
+    """Draw the corners of triangles that turned over back towards where they are seen.
+
+    Slivers, such as those in the corners of the mouth, may turn over: nobody sees it.
+    """
+    triangles = facemesh.skin_triangles()
+    before = facemesh.signed_areas(live, triangles)
+    worth = before > FOLD_IOD2 * iod * iod
+    for _ in range(3):
+        folded = worth & (facemesh.signed_areas(driven, triangles) < 0.0)
+        if not folded.any():
+            break
+        keep = np.ones((len(live), 1), np.float32)
+        keep[triangles[folded].reshape(-1)] = 0.75
+        driven = live + keep * (driven - live)
+    return driven
+
+
+def _irises_follow(live: Landmarks, driven: Landmarks) -> Landmarks:
+    """The warp carries the iris with the eye's filling: so do its landmarks."""
+    result = driven.copy()
+    for lids, iris in ((c.RIGHT_LIDS, c.RIGHT_IRIS), (c.LEFT_LIDS, c.LEFT_IRIS)):
+        ring = slice(iris, iris + 5)
+        index = np.array(lids)
+        away = np.linalg.norm(live[ring, None, :2] - live[None, index, :2], axis=2)
+        weight = 1.0 / (away**2 + 1.0)
+        weight /= weight.sum(axis=1, keepdims=True)
+        result[ring] = live[ring] + weight @ (driven[index] - live[index])
+    return result.astype(np.float32)

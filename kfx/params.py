@@ -1,0 +1,179 @@
+"""Knobs: declared once with range, unit and a doc line; checks, uniforms and panels read that.
+
+On a class a knob is a descriptor::
+
+    class DeadpanStep(Motion):
+        hz = Float(12.0, 4.0, 24.0, unit="Hz", doc="how often the held face is renewed")
+
+so ``effect.hz`` is the value of the moment, and ``knobs_of(DeadpanStep)`` the declarations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Value = float | int | bool | str | tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Knob:
+    """What every kind of knob shares. `check` returns the value as the effect wants it."""
+
+    default: Any
+    doc: str = ""
+    unit: str = ""
+
+    def check(self, value: Any) -> Value:
+        """`value` in the knob's own type; raises `ValueError` saying what it should be."""
+        raise NotImplementedError
+
+    @property
+    def range_text(self) -> str:
+        return ""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        object.__setattr__(self, "_name", name)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        if instance is None:
+            return self
+        return instance.__dict__.get(self._name, self.default)  # type: ignore[attr-defined]
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance.__dict__[self._name] = self.check(value)  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Float(Knob):
+    """A number between `min` and `max`, both included."""
+
+    default: float = 0.0
+    min: float = 0.0
+    max: float = 1.0
+
+    def __init__(
+        self, default: float, min: float = 0.0, max: float = 1.0, *, unit: str = "", doc: str = ""
+    ) -> None:
+        for name, value in (
+            ("default", float(default)),
+            ("min", float(min)),
+            ("max", float(max)),
+            ("unit", unit),
+            ("doc", doc),
+        ):
+            object.__setattr__(self, name, value)
+
+    def check(self, value: Any) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise ValueError(f"{value!r} is no number; use {self.range_text}")
+        if not self.min <= value <= self.max:  # also refuses nan
+            raise ValueError(f"{value:g} is outside {self.range_text}")
+        return float(value)
+
+    @property
+    def range_text(self) -> str:
+        return f"{self.min:g}..{self.max:g}"
+
+
+@dataclass(frozen=True, init=False)
+class Int(Float):
+    """A whole number between `min` and `max`."""
+
+    def check(self, value: Any) -> int:
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+            raise ValueError(f"{value!r} is no whole number; use {self.range_text}")
+        return int(super().check(value))
+
+
+@dataclass(frozen=True)
+class Bool(Knob):
+    """True or false."""
+
+    default: bool = False
+
+    def check(self, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError(f"{value!r} is neither true nor false")
+        return value
+
+    @property
+    def range_text(self) -> str:
+        return "true, false"
+
+
+@dataclass(frozen=True)
+class Choice(Knob):
+    """One of `options`; `labels` pairs each option with a text for people."""
+
+    default: Any = ""
+    options: tuple[Any, ...] = ()
+    labels: tuple[str, ...] = ()
+
+    def check(self, value: Any) -> Value:
+        if value in self.options and not isinstance(value, bool):
+            return self.options[self.options.index(value)]  # type: ignore[no-any-return]
+        if value in self.labels:
+            return self.options[self.labels.index(value)]  # type: ignore[no-any-return]
+        raise ValueError(f"{value!r} is none of {self.range_text}")
+
+    @property
+    def range_text(self) -> str:
+        return ", ".join(self.labels or map(str, self.options))
+
+
+@dataclass(frozen=True)
+class Vector(Knob):
+    """`len(default)` numbers, each within `min`..`max`: a colour (RGBA 0..1) or a point."""
+
+    default: tuple[float, ...] = ()
+    min: tuple[float, ...] = ()
+    max: tuple[float, ...] = ()
+
+    def check(self, value: Any) -> tuple[float, ...]:
+        if not isinstance(value, list | tuple) or len(value) != len(self.default):
+            raise ValueError(f"{value!r} is no list of {len(self.default)} numbers")
+        for one, low, high in zip(value, self.min, self.max, strict=True):
+            if isinstance(one, bool) or not isinstance(one, int | float) or not low <= one <= high:
+                raise ValueError(f"{one!r} is no number within {low:g}..{high:g}")
+        return tuple(float(one) for one in value)
+
+    @property
+    def range_text(self) -> str:
+        low, high = min(self.min, default=0.0), max(self.max, default=1.0)
+        return f"{len(self.default)} numbers {low:g}..{high:g}"
+
+
+MIX = Float(1.0, doc="how much of the effect is seen: 0 leaves the picture as it was")
+SEED = Int(0, 0, 65535, doc="another number, another take of everything random")
+
+
+def knobs_of(cls: type) -> Mapping[str, Knob]:
+    """The knobs a class declares, base classes first, in the order they are written."""
+    found: dict[str, Knob] = {}
+    for base in reversed(cls.__mro__):
+        found.update({name: knob for name, knob in vars(base).items() if isinstance(knob, Knob)})
+    return found
+
+
+def parse(knob: Knob, text: str) -> Value:
+    """The value that `text` of a command line means for a knob; raises `ValueError`."""
+    text = text.strip()
+    if isinstance(knob, Bool):
+        words = {"true": True, "on": True, "1": True, "false": False, "off": False, "0": False}
+        if text.lower() not in words:
+            raise ValueError(f"{text!r} is neither true nor false")
+        return words[text.lower()]
+    if isinstance(knob, Vector):
+        return knob.check([_number(part) for part in text.strip("[]()").split(",")])
+    if isinstance(knob, Choice) and (text in knob.labels or text in knob.options):
+        return knob.check(text)
+    return knob.check(_number(text))
+
+
+def _number(text: str) -> float:
+    try:
+        return int(text) if text.strip().lstrip("+-").isdigit() else float(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is no number") from None

@@ -1,0 +1,1 @@
+"""One file per landmark finder; the file name is the registry."""

@@ -1,0 +1,116 @@
+"""The tracker: a finder's landmarks, with stable slots, smoothing, pose and presence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import TracebackType
+
+import numpy as np
+
+from kfx.tracking import Finder, open_finder
+from kfx.tracking import pose as poses
+from kfx.tracking.identity import Identity, Sighting
+from kfx.tracking.smooth import OneEuro
+from kfx.types import MAX_FACES, Face, Frame, freeze
+
+FADE_IN_S = 0.10
+FADE_OUT_S = 0.15
+GAP_S = 0.5  # a longer pause between two frames is treated as a cut for the filters
+
+
+@dataclass
+class _Shown:
+    """The face of one slot as it was last given out."""
+
+    face: Face
+    presence: float = 0.0
+    filter: OneEuro = field(default_factory=OneEuro)
+
+
+class Tracker:
+    """``with Tracker() as tracker: faces = tracker.track(frame)``, frames of one take in order.
+
+    Faces come back lowest slot first. A face that is lost stays for `FADE_OUT_S` with
+    ``found=False``, carried on by its last motion while its presence fades.
+    """
+
+    def __init__(self, finder: str | Finder = "mediapipe", max_faces: int = MAX_FACES) -> None:
+        self.name = finder if isinstance(finder, str) else type(finder).__name__
+        self._finder = open_finder(finder, max_faces) if isinstance(finder, str) else finder
+        self._identity = Identity(max_faces)
+        self._shown: dict[int, _Shown] = {}
+        self._time: float | None = None
+
+    def __enter__(self) -> Tracker:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: object, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._finder.close()
+
+    def reset(self) -> None:
+        """A cut: nothing of the past applies."""
+        self._finder.reset()
+        self._identity.reset()
+        self._shown.clear()
+        self._time = None
+
+    def track(self, frame: Frame) -> tuple[Face, ...]:
+        """The faces of `frame`, landmarks in pixels of the whole frame."""
+        time = float(frame.time)
+        dt = 0.0 if self._time is None else time - self._time
+        if dt < 0:
+            self.reset()
+            dt = 0.0
+        self._time = time
+        first = not self._shown and dt == 0.0
+        sightings = [Sighting.of(found) for found in self._finder.find(frame)]
+        found = self._identity.assign(sightings, time)
+        for slot, sighting in found.items():
+            self._show(slot, sighting, dt, at_once=first)
+        for slot in [s for s in self._shown if s not in found]:
+            self._fade(slot, dt)
+        return tuple(self._shown[slot].face for slot in sorted(self._shown))
+
+    def _show(self, slot: int, sighting: Sighting, dt: float, *, at_once: bool) -> None:
+        shown = self._shown.get(slot)
+        returning = shown is None or not shown.face.found
+        if shown is None:
+            shown = self._shown[slot] = _Shown(_face(slot, sighting, 0.0, 0))
+        if returning or dt > GAP_S:
+            shown.filter.reset()
+        points = shown.filter(sighting.landmarks, dt, sighting.iod)
+        shown.presence = 1.0 if at_once else min(1.0, shown.presence + dt / FADE_IN_S)
+        pose = poses.fit(points)
+        calm = Sighting(points, pose, poses.scale(pose))
+        shown.face = _face(slot, calm, shown.presence, self._identity.tracks[slot].age)
+
+    def _fade(self, slot: int, dt: float) -> None:
+        shown = self._shown[slot]
+        shown.presence -= dt / FADE_OUT_S
+        if shown.presence <= 0.0:
+            del self._shown[slot]
+            return
+        velocity = self._identity.tracks[slot].velocity * np.float32(shown.presence * dt)
+        moved = shown.face.landmarks.copy()
+        moved[:, :2] += velocity
+        pose = shown.face.pose.copy()
+        pose[:2, 3] += velocity
+        shown.face = Face(
+            slot,
+            freeze(moved),
+            freeze(pose),
+            shown.face.iod,
+            shown.presence,
+            found=False,
+            age=shown.face.age,
+        )
+
+
+def _face(slot: int, sighting: Sighting, presence: float, age: int) -> Face:
+    points = freeze(np.array(sighting.landmarks, dtype=np.float32))
+    return Face(slot, points, freeze(sighting.pose.copy()), sighting.iod, presence, age=age)

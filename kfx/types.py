@@ -1,0 +1,180 @@
+"""The values that travel through kfx; all of them frozen, so threads may share them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from fractions import Fraction
+from types import MappingProxyType
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Pixels = npt.NDArray[np.uint8]
+"""(h, w, 4) RGBA, straight alpha, top row first; possibly a view with a negative row stride."""
+
+Landmarks = npt.NDArray[np.float32]
+"""(478, 3) in pixels of the full frame: x right, y down, z away from the camera.
+
+Pixel centres lie at half-integers: the centre of the top left pixel is (0.5, 0.5).
+"""
+
+MAX_FACES = 8
+LANDMARK_COUNT = 478
+
+
+@dataclass(frozen=True, slots=True)
+class Face:
+    """One tracked face.
+
+    `slot` 0–7 is stable while the performer stays in the picture. `pose` maps canonical face
+    units (one inter-ocular distance = 1, x to the subject's left, y down, z away from the
+    camera) to frame pixels: a similarity, 4×4. `iod` is the inter-ocular distance in pixels,
+    foreshortening taken out. `presence` 0..1 fades in and out and scales every effect.
+    """
+
+    slot: int
+    landmarks: Landmarks
+    pose: npt.NDArray[np.float32]
+    iod: float
+    presence: float = 1.0
+    found: bool = True  # False while a lost face is being faded out
+    age: int = 0  # frames since this face took its slot
+    blendshapes: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """x0, y0, x1, y1 in pixels around all landmarks."""
+        low = self.landmarks[:, :2].min(axis=0)
+        high = self.landmarks[:, :2].max(axis=0)
+        return float(low[0]), float(low[1]), float(high[0]), float(high[1])
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One picture of a source.
+
+    `time` is the exact position on the source's own timeline in seconds (media time of a file,
+    seconds since opening of a camera), `captured` the monotonic time at which it reached kfx.
+    `truth` is set by sources that know where the faces are: the performer.
+    """
+
+    pixels: Pixels
+    index: int
+    time: Fraction
+    captured: float
+    timecode: str | None = None
+    truth: tuple[Face, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ColourTags:
+    """H.273 code points as FFmpeg numbers them; 2 means unspecified. `full` is the range."""
+
+    primaries: int = 2
+    transfer: int = 2
+    matrix: int = 2
+    full: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SourceInfo:
+    """What a source is, known once it is open."""
+
+    spec: str
+    kind: str
+    size: tuple[int, int]  # width, height as shown: rotation flags applied, square pixels
+    rate: Fraction  # nominal frames per second
+    live: bool = False  # frames come when they come; False: they wait to be read
+    frame_count: int | None = None
+    timecode: str | None = None  # of the first frame
+    has_alpha: bool = False
+    variable_rate: bool = False
+    colour: ColourTags = ColourTags()
+    audio: str | None = None  # the file whose audio belongs to the picture
+    notes: tuple[str, ...] = ()  # what was converted or assumed, for the user to read
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """One moment of the show: all that an effect may know about time."""
+
+    index: int
+    time: float  # seconds on the source's timeline
+    dt: float  # seconds since the tick before, 0 for the first one and after a cut
+    frame: Frame
+    faces: tuple[Face, ...] = ()  # as tracked, lowest slot first
+    beat: float = 0.0  # beats since the start of the song
+    bar: float = 0.0
+    energy: float = 0.0
+    seed: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """What a sink gets: the finished picture and the moment it belongs to."""
+
+    pixels: Pixels
+    tick: Tick
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What a sink must know of the stream before the first shot."""
+
+    size: tuple[int, int]
+    rate: Fraction
+    timecode: str | None = None
+    has_alpha: bool = False
+    colour: ColourTags = ColourTags()
+    audio: str | None = None  # file to take the audio from
+    audio_from: Fraction = Fraction(0)  # seconds in that file at which the first shot lies
+    audio_to: Fraction | None = None
+    live: bool = False
+    overwrite: bool = False
+
+
+def freeze(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Mark an array read-only and return it."""
+    array.flags.writeable = False
+    return array
+
+
+class Source(Protocol):
+    """Where pictures come from. Use it in a ``with`` block; `frames` may be iterated once.
+
+    Must: yield frames in order with rising `index` and `time`; raise `KfxError` for anything
+    that is wrong with the input. Should: report conversions in `info.notes`. Guaranteed:
+    `close` may be called twice, from any thread, and ends `frames`.
+    """
+
+    @property
+    def info(self) -> SourceInfo: ...
+
+    def frames(self) -> Any: ...  # Iterator[Frame]
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Source: ...
+
+    def __exit__(self, *exc: object) -> None: ...
+
+
+class Sink(Protocol):
+    """Where shots go. Opened with a `StreamInfo`, used in a ``with`` block.
+
+    Must: accept `write` from one thread; never change the shot; raise `KfxError` when it can't
+    go on. `close` finishes the output; `abort` leaves nothing half-written behind. Leaving the
+    ``with`` block by an exception aborts, otherwise closes.
+    """
+
+    def write(self, shot: Shot) -> None: ...
+
+    def close(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+    def __enter__(self) -> Sink: ...
+
+    def __exit__(self, *exc: object) -> None: ...

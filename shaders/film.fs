@@ -1,0 +1,74 @@
+/*{
+  "ISFVSN": "2",
+  "DESCRIPTION": "Film stock over the whole picture: grain that lives in the mid-tones, red halation round highlights, a soft vignette (E47)",
+  "CREDIT": "kfx",
+  "CATEGORIES": ["Finishing"],
+  "INPUTS": [
+    {"NAME": "inputImage", "TYPE": "image"},
+    {"NAME": "grain", "TYPE": "float", "DEFAULT": 0.05, "MIN": 0.0, "MAX": 0.2, "DOC": "strength of the grain, of full scale"},
+    {"NAME": "colour_grain", "TYPE": "float", "DEFAULT": 0.35, "MIN": 0.0, "MAX": 1.0, "DOC": "0 = silver, 1 = every layer its own grain"},
+    {"NAME": "halation", "TYPE": "float", "DEFAULT": 0.35, "MIN": 0.0, "MAX": 1.5, "DOC": "red glow of the film base round highlights"},
+    {"NAME": "threshold", "TYPE": "float", "DEFAULT": 0.72, "MIN": 0.3, "MAX": 1.0, "DOC": "brightness from which a highlight glows"},
+    {"NAME": "vignette", "TYPE": "float", "DEFAULT": 0.28, "MIN": 0.0, "MAX": 1.0, "DOC": "how much the corners fall off"},
+    {"NAME": "fade", "TYPE": "float", "DEFAULT": 0.04, "MIN": 0.0, "MAX": 0.3, "DOC": "lifted blacks and rolled-off whites"}
+  ],
+  "PASSES": [
+    {"TARGET": "bright", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)"},
+    {"TARGET": "across", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)"},
+    {"TARGET": "glow", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)"},
+    {}
+  ],
+  "IMPORTED": {"grainTile": {"PATH": "textures/grain.png"}},
+  "KFX": {"region": "frame"}
+}*/
+
+float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
+
+// Nine Gaussian taps in five bilinear reads, sigma about 2.6 quarter pixels.
+vec4 blur(sampler2D image, vec2 p, vec2 direction) {
+    vec4 sum = IMG_NORM_PIXEL(image, p) * 0.1592;
+    sum += (IMG_NORM_PIXEL(image, p + direction * 1.4556) + IMG_NORM_PIXEL(image, p - direction * 1.4556)) * 0.2692;
+    sum += (IMG_NORM_PIXEL(image, p + direction * 3.3997) + IMG_NORM_PIXEL(image, p - direction * 3.3997)) * 0.1512;
+    return sum;
+}
+
+void main() {
+    vec2 p = isf_FragNormCoord;
+    if (PASSINDEX == 0) {
+        vec2 d = 1.0 / IMG_SIZE(inputImage);
+        vec3 c = IMG_NORM_PIXEL(inputImage, p + d * vec2(-1.0, -1.0)).rgb + IMG_NORM_PIXEL(inputImage, p + d * vec2(1.0, -1.0)).rgb
+               + IMG_NORM_PIXEL(inputImage, p + d * vec2(-1.0, 1.0)).rgb + IMG_NORM_PIXEL(inputImage, p + d * vec2(1.0, 1.0)).rgb;
+        c *= 0.25;
+        float over = smoothstep(threshold - 0.15, 1.0, max(luma(c), c.r * 0.85));
+        gl_FragColor = vec4(c * over, 1.0);
+    } else if (PASSINDEX == 1) {
+        gl_FragColor = blur(bright, p, vec2(1.6 / RENDERSIZE.x, 0.0));
+    } else if (PASSINDEX == 2) {
+        gl_FragColor = blur(across, p, vec2(0.0, 1.6 / RENDERSIZE.y));
+    } else {
+        vec4 plate = IMG_THIS_PIXEL(inputImage);
+        vec3 c = plate.rgb;
+
+        // Halation: light scattered back by the base reaches the red layer first.
+        vec3 light = IMG_NORM_PIXEL(glow, p).rgb * vec3(1.0, 0.32, 0.16) * halation;
+        c = 1.0 - (1.0 - c) * (1.0 - clamp(light * (1.0 - 0.6 * luma(c)), 0.0, 1.0));
+
+        vec2 q = (p - 0.5) * vec2(min(RENDERSIZE.x / RENDERSIZE.y, 2.0), 1.0) / 1.25;
+        float fall = 1.0 - vignette * smoothstep(0.08, 0.75, dot(q, q));
+        c *= fall;
+
+        // The same tile every frame, moved by a hash of seed and frame: takes match.
+        float scale = max(1.0, floor(RENDERSIZE.y / 1080.0 + 0.5));
+        float frame = float(FRAMEINDEX % 4096) + kfx_seed * 17.0;
+        vec2 offset = floor(256.0 * fract(sin(vec2(frame * 12.9898, frame * 78.233 + 1.7)) * vec2(437.5453, 219.1371)));
+        vec2 cell = mod(gl_FragCoord.xy / scale + offset, 256.0);
+        vec3 noise = IMG_PIXEL(grainTile, cell).rgb - 0.5;
+        noise = mix(vec3(noise.g), noise, colour_grain);
+        float y = luma(c);
+        float body = 0.35 + 2.6 * y * (1.0 - y) * (1.0 - 0.5 * y);
+        c += noise * grain * 4.0 * body;
+
+        c = mix(c, 0.055 + c * 0.90 + vec3(0.0, 0.002, 0.010), clamp(fade * 4.0, 0.0, 1.0));
+        gl_FragColor = vec4(clamp(c, 0.0, 1.0), plate.a);
+    }
+}

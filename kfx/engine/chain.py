@@ -173,4 +173,3 @@ def _moved(face: Face, points: Landmarks) -> Face:
     if points is face.landmarks:
         return face
     return replace(face, landmarks=freeze(points.astype(np.float32)))
-

@@ -1,0 +1,71 @@
+"""The command line: one file per command, loaded only when it is called."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from kfx import __version__
+from kfx.errors import KfxError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    # name: (one line, module)
+    "demo": ("render the performer through supernova: demo.mp4 and demo.png", "demo"),
+    "render": ("render a file through a preset, every frame", "render"),
+    "live": ("run a camera through a preset to sinks, now", "live"),
+    "list": ("list sources, sinks, effects, presets or devices", "list_things"),
+    "show": ("show an effect's knobs or a preset's plan", "show"),
+    "check": ("check presets without running them", "check"),
+    "doctor": ("say what works on this machine, and the remedy for what doesn't", "doctor"),
+}
+_EPILOG = """examples:
+  kfx demo                                        the main job in a minute, no camera needed
+  kfx render clip.mp4 -p supernova -o out.mp4     recorded footage, sound and timecode kept
+  kfx live -i camera:0 -p supernova -o vcam       a camera into OBS, Zoom or any other program
+  kfx live -i performer -p supernova -o preview   the same without a camera, in the browser
+
+`kfx COMMAND --help` tells more of each.
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line; returns the exit code: 0 good, 1 failed, 2 wrong usage."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    parser = argparse.ArgumentParser(
+        prog="kfx",
+        description="Real-time facial motion effects for music video production.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"kfx {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
+    called = next((word for word in arguments if word in COMMANDS), None)
+    for name, (line, module) in COMMANDS.items():
+        loaded = import_module(f"kfx.cli.{module}") if name == called else None
+        sub = commands.add_parser(
+            name,
+            help=line,
+            description=(getattr(loaded, "DESCRIPTION", None) or line[0].upper() + line[1:] + "."),
+            epilog=getattr(loaded, "EPILOG", None),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )
+        if loaded:
+            loaded.add_arguments(sub)
+            sub.set_defaults(run=loaded.run)
+    options = parser.parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except KfxError as error:
+        print(f"kfx: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("kfx: stopped", file=sys.stderr)
+        return 128 + signal.SIGINT
+    except BrokenPipeError:
+        # `kfx list effects | head`: the reader has seen enough.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0

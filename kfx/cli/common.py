@@ -1,0 +1,88 @@
+"""What several commands share: their arguments, progress, and quiet libraries."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+
+from kfx.errors import UsageError
+
+
+def add_look_arguments(parser: argparse.ArgumentParser) -> None:
+    """The preset and what may be changed in it."""
+    parser.add_argument(
+        "-p",
+        "--preset",
+        default="supernova",
+        help="a preset's name, a .toml file, or a bare .fs shader (default: supernova); "
+        "'none' is the clean plate",
+    )
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="EFFECT.KNOB=VALUE",
+        help="change a knob of the preset; may be repeated",
+    )
+    parser.add_argument("--bpm", type=float, default=120.0, help="tempo (default: 120)")
+    parser.add_argument(
+        "--tracker", default="mediapipe", help="mediapipe, or truth for the performer's own faces"
+    )
+    parser.add_argument("--report", metavar="R.json", help="write what was measured as JSON")
+    parser.add_argument("--force", action="store_true", help="replace files that exist")
+
+
+def add_size_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--size", metavar="WxH", help="picture size, e.g. 1280x720")
+
+
+def size_of(text: str | None) -> tuple[int, int] | None:
+    """``1280x720`` → (1280, 720). Raises `UsageError`."""
+    from kfx.sources import parse_size
+
+    return None if text is None else parse_size(text, "--size")
+
+
+def seconds_of(text: str | None, option: str) -> Fraction | None:
+    """``12.5`` or ``1:02.5`` → seconds. Raises `UsageError`."""
+    if text is None:
+        return None
+    try:
+        seconds = Fraction(0)
+        for part in text.split(":"):
+            seconds = seconds * 60 + Fraction(part)
+    except (ValueError, ZeroDivisionError):
+        raise UsageError(f"{option}: {text!r} is no time; write 12.5 or 1:02.5") from None
+    if seconds < 0:
+        raise UsageError(f"{option}: {text!r} is before the start")
+    return seconds
+
+
+@contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep the C++ chatter of MediaPipe and OpenCV off the terminal while a command runs.
+
+    It is written to file descriptor 2 directly; Python's own stderr goes on working.
+    """
+    sys.stderr.flush()
+    if os.environ.get("KFX_NOISY"):
+        yield
+        return
+    kept = os.dup(2)
+    shown = os.fdopen(os.dup(kept), "w", buffering=1, encoding="utf-8", errors="replace")
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    before = sys.stderr
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
+    sys.stderr = shown
+    try:
+        yield
+    finally:
+        sys.stderr = before
+        os.dup2(kept, 2)
+        os.close(kept)
+        shown.close()

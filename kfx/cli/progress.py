@@ -1,0 +1,65 @@
+"""A progress bar with frames, speed and time left; plain lines where there is no terminal."""
+
+from __future__ import annotations
+
+import sys
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from kfx import clock
+
+PLAIN_EVERY_S = 5.0
+
+
+class Bar:
+    """``with Bar("out.mp4") as bar: render(…, progress=bar)``."""
+
+    def __init__(self, title: str) -> None:
+        self._title = title
+        self._started = self._told = clock.now()
+        console = Console(file=sys.stderr)
+        self._rich: Progress | None = None
+        if console.is_terminal:
+            self._rich = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                MofNCompleteColumn(),
+                TextColumn("{task.fields[fps]:.0f} fps"),
+                TimeElapsedColumn(),
+                TextColumn("left"),
+                TimeRemainingColumn(),
+                console=console,
+            )
+            self._task: Any = self._rich.add_task(title, total=None, fps=0.0)
+
+    def __enter__(self) -> Bar:
+        if self._rich:
+            self._rich.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: object, trace: TracebackType | None
+    ) -> None:
+        if self._rich:
+            self._rich.stop()
+
+    def __call__(self, done: int, total: int | None) -> None:
+        now = clock.now()
+        fps = done / max(1e-6, now - self._started)
+        if self._rich:
+            self._rich.update(self._task, completed=done, total=total, fps=fps)
+        elif now - self._told > PLAIN_EVERY_S:
+            self._told = now
+            left = f", {(total - done) / fps:.0f} s left" if total and fps else ""
+            of = f" of {total}" if total else ""
+            print(f"{self._title}: {done}{of} frames, {fps:.0f} fps{left}", file=sys.stderr)

@@ -1,0 +1,90 @@
+"""``kfx render``: a file through a preset, every frame kept."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from kfx.cli import common
+
+DESCRIPTION = """Render INPUT through a preset.
+
+Every frame, the exact rate, the sound, the timecode and the colour tags are kept. The file is
+written beside the target and renamed when it is whole: a failure or Ctrl-C leaves nothing.
+
+outputs: out.mp4 (H.264), out.mov (ProRes 4444), frames/%06d.png
+"""
+EPILOG = """examples:
+  kfx render take3.mov -p supernova -o take3_fx.mov
+  kfx render take3.mov -p supernova -o try.mp4 --from 12 --to 15.5 --set expr_amp.gain=2.5
+  kfx render plate.%04d.png -p look.toml -o fx/%06d.png --force
+  kfx render performer -p supernova -o show.mp4 --to 10 --size 1920x1080
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("input", metavar="INPUT", help="a source: see kfx list sources")
+    parser.add_argument("-o", "--out", required=True, metavar="OUT", help="the file to write")
+    common.add_look_arguments(parser)
+    common.add_size_argument(parser)
+    parser.add_argument("--from", dest="start", metavar="S", help="first second to render")
+    parser.add_argument("--to", dest="stop", metavar="S", help="second at which to stop")
+
+
+def run(options: argparse.Namespace) -> int:
+    from kfx import presets, sinks, sources
+    from kfx.errors import UsageError
+
+    size = common.size_of(options.size)
+    start = common.seconds_of(options.start, "--from") or 0
+    stop = common.seconds_of(options.stop, "--to")
+    if stop is not None and stop <= start:
+        raise UsageError(f"--to {options.stop}: must lie after --from {options.start or 0}")
+    if sinks.kind_of(options.out) not in ("file", "null"):
+        raise UsageError(f"-o {options.out}: render writes files; for this sink use kfx live")
+    preset = presets.with_settings(presets.load(options.preset), options.set)
+    request = sources.parse(options.input)
+    if request.kind == "camera":
+        raise UsageError(f"{options.input}: a camera can't be rendered; use kfx live")
+    if request.kind == "performer" and stop is None:
+        raise UsageError("performer: it never ends; add --to SECONDS")
+
+    with common.quiet_libraries():
+        from kfx.cli.progress import Bar
+        from kfx.engine import offline, stats
+
+        source = sources.open(options.input, size=size, start_s=start, stop_s=stop)
+        with source, Bar(options.out) as bar:
+            result = offline.render(
+                source,
+                preset,
+                options.out,
+                size=size,
+                start_s=start,
+                stop_s=stop,
+                tracker=options.tracker,
+                bpm=options.bpm,
+                overwrite=options.force,
+                progress=bar,
+            )
+        for warning in result.warnings:
+            print(f"kfx: {warning}", file=sys.stderr)
+    report = result.report()
+    if options.report:
+        stats.save_report(report, options.report)
+    print(summary(options.out, report))
+    return 0
+
+
+def summary(out: str, report: dict[str, object]) -> str:
+    """Two lines on a finished render."""
+    faces, stages = report["faces"], report["stage_ms"]
+    assert isinstance(faces, dict)
+    assert isinstance(stages, dict)
+    width, height = report["size"]  # type: ignore[misc]
+    times = ", ".join(f"{name} {stages[name]['p50']:.1f}" for name in stages)
+    return (
+        f"{out}: {report['frames']} frames {width}x{height} at {report['rate']}, "
+        f"{faces['frames_with_face']} with a face ({faces['max_faces']} at most), "
+        f"{report['fps']} fps\n  ms a frame (p50): {times}; {report['renderer']}"
+    )

@@ -11,7 +11,7 @@ so ``effect.hz`` is the value of the moment, and ``knobs_of(DeadpanStep)`` the d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 Value = float | int | bool | str | tuple[float, ...]
@@ -22,8 +22,8 @@ class Knob:
     """What every kind of knob shares. `check` returns the value as the effect wants it."""
 
     default: Any
-    doc: str = ""
-    unit: str = ""
+    doc: str = field(default="", kw_only=True)
+    unit: str = field(default="", kw_only=True)
 
     def check(self, value: Any) -> Value:
         """`value` in the knob's own type; raises `ValueError` saying what it should be."""
@@ -80,6 +80,12 @@ class Float(Knob):
 @dataclass(frozen=True, init=False)
 class Int(Float):
     """A whole number between `min` and `max`."""
+
+    def __init__(
+        self, default: int, min: int = 0, max: int = 1, *, unit: str = "", doc: str = ""
+    ) -> None:
+        super().__init__(default, min, max, unit=unit, doc=doc)
+        object.__setattr__(self, "default", default)
 
     def check(self, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):

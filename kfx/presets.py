@@ -131,7 +131,7 @@ def with_settings(preset: Preset, settings: list[str]) -> Preset:
 def _link(entry: Mapping[str, Any], place: str) -> Link:
     name = entry.get("effect")
     if not isinstance(name, str):
-        raise KfxError(f"{place}: effect is missing; write effect = \"film\", see: kfx list effects")
+        raise KfxError(f'{place}: effect is missing; write effect = "film", see: kfx list effects')
     try:
         spec = effects.find(name)
     except KfxError as error:

@@ -66,7 +66,8 @@ void main() {
         noise = mix(vec3(noise.g), noise, colour_grain);
         float y = luma(c);
         float body = 0.35 + 2.6 * y * (1.0 - y) * (1.0 - 0.5 * y);
-        c += noise * grain * 4.0 * body;
+        // Under 720 lines a pixel is a larger piece of the film: its grain averages out.
+        c += noise * grain * 4.0 * body * clamp(RENDERSIZE.y / 720.0, 0.45, 1.0);
 
         c = mix(c, 0.055 + c * 0.90 + vec3(0.0, 0.002, 0.010), clamp(fade * 4.0, 0.0, 1.0));
         gl_FragColor = vec4(clamp(c, 0.0, 1.0), plate.a);

@@ -8,15 +8,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kfx.render import facemesh
-from kfx.tracking import canonical as c
+from kfx import canonical as c
 from kfx.types import Landmarks, freeze
 
 SPREAD_IOD = 0.12  # how far a correction of lids or lips reaches into the skin
 LONGEST_IOD = 0.45  # no landmark is driven farther
 FOLD_IOD2 = 0.002  # twice the area of a triangle that must not turn over
-_EYE_PAIRS = [
-    (lids[k], lids[16 - k]) for lids in (c.RIGHT_LIDS, c.LEFT_LIDS) for k in range(1, 8)
-]
+_EYE_PAIRS = [(lids[k], lids[16 - k]) for lids in (c.RIGHT_LIDS, c.LEFT_LIDS) for k in range(1, 8)]
 _MOUTH_PAIRS = [(c.INNER_LIPS[k], c.INNER_LIPS[20 - k]) for k in range(1, 10)]
 _PAIRS = np.array(_EYE_PAIRS + _MOUTH_PAIRS)
 _POINTS = _PAIRS.reshape(-1)
@@ -40,8 +38,8 @@ def _spread() -> npt.NDArray[np.float32]:
 def believable(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
     """`driven` with its openings, reach and folds limited by what `live` shows."""
     driven = _limit_reach(live, driven, iod)
-    driven = _limit_openings(live, driven, iod)
     driven = _unfold(live, driven, iod)
+    driven = _limit_openings(live, driven, iod)
     return _irises_follow(live, driven)
 
 

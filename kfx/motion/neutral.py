@@ -9,7 +9,8 @@ import numpy as np
 from kfx.types import Face, Landmarks
 
 TIME_CONSTANT_S = 30.0
-EXPRESSIVE_IOD = 0.035  # rms distance from rest beyond which a frame teaches little
+MOST_MOVED = 10  # so many landmarks judge how expressive a frame is
+EXPRESSIVE_IOD = 0.05  # a frame in which they are farther from rest teaches little
 
 
 @dataclass
@@ -39,7 +40,8 @@ class Neutral:
             return rest.mean
         if not face.found:
             return rest.mean
-        away = float(np.sqrt(((shape - rest.mean) ** 2).sum(axis=1).mean()))
+        moved = np.linalg.norm(shape - rest.mean, axis=1)
+        away = float(np.partition(moved, -MOST_MOVED)[-MOST_MOVED:].mean())
         trust = dt / (1.0 + (away / EXPRESSIVE_IOD) ** 4)
         rest.weight = min(TIME_CONSTANT_S, rest.weight + trust)
         rest.mean = rest.mean + np.float32(trust / max(rest.weight, 1e-6)) * (shape - rest.mean)

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from kfx.tracking import canonical as c
+from kfx import canonical as c
 from kfx.types import freeze
 
 Mask = npt.NDArray[np.float32]

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kfx.render.gpu import Box
-from kfx.tracking import canonical as c
+from kfx import canonical as c
 from kfx.types import Face, Landmarks, freeze
 
 Array = npt.NDArray[np.float32]
@@ -89,9 +89,7 @@ def union(boxes: list[Box]) -> Box | None:
 
 
 def overlap(a: Box, b: Box) -> bool:
-    return (
-        a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
-    )
+    return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
 
 
 def region_boxes(face: Face, region: str, margin_iod: float, size: tuple[int, int]) -> list[Box]:

@@ -18,7 +18,7 @@ import numpy as np
 
 from kfx.render import facemesh
 from kfx.render.gpu import Box, Gpu
-from kfx.tracking import canonical as c
+from kfx import canonical as c
 from kfx.types import LANDMARK_COUNT, MAX_FACES, Face, freeze
 
 FEATHER_IOD = 0.16  # coverage rises from 0 at the oval to 1 so far inside
@@ -109,8 +109,11 @@ class GBuffer:
         writes = "".join(f"    out_{name} = {_WRITE[name]};\n" for name in self._names)
         program = gpu.program(
             "in vec2 v_uv; in vec3 v_normal; in vec4 v_parts; in float v_coverage;\n"
-            "uniform float slot; uniform float presence;\n" + outs +
-            "void main() {\n    float coverage = v_coverage * presence;\n" + writes + "}\n",
+            "uniform float slot; uniform float presence;\n"
+            + outs
+            + "void main() {\n    float coverage = v_coverage * presence;\n"
+            + writes
+            + "}\n",
             vertex=_VERTEX,
         )
         self._program = program
@@ -119,7 +122,11 @@ class GBuffer:
         layout = [
             (name, width)
             for name, width in (
-                ("position", 3), ("uv", 2), ("normal", 3), ("parts", 4), ("coverage", 1)
+                ("position", 3),
+                ("uv", 2),
+                ("normal", 3),
+                ("parts", 4),
+                ("coverage", 1),
             )
         ]
         fields = " ".join(
@@ -230,7 +237,7 @@ def _mesh(face: Face) -> tuple[facemesh.Array, facemesh.Triangles, facemesh.Tria
         rim = np.tile(base[index], (2, 1))
         rim[:, :3] = band
         rim[:n, 8:12] = outside
-        rim[n:, 8:12] = np.array(inside, np.float32) * _openness(band[n:], fill)
+        rim[n:, 8:12] = np.array(inside, np.float32) * _openness(points[index], fill)
         if fill == "lips":
             core = base.copy()
             core[:, 8:12] = inside
@@ -240,9 +247,9 @@ def _mesh(face: Face) -> tuple[facemesh.Array, facemesh.Triangles, facemesh.Tria
         vertices.append(rim)
         i = np.arange(n)
         j = (i + 1) % n
-        strip = np.concatenate(
-            [np.stack([i, n + i, n + j], 1), np.stack([i, n + j, j], 1)]
-        ).astype(np.uint32)
+        strip = np.concatenate([np.stack([i, n + i, n + j], 1), np.stack([i, n + j, j], 1)]).astype(
+            np.uint32
+        )
         if fill != "lips":
             overlay.append(_fan(n) + np.uint32(count))
         overlay.append(strip + np.uint32(count))

@@ -32,8 +32,10 @@ class Gpu:
         self.ctx = _create_context()
         self.renderer: str = self.ctx.info["GL_RENDERER"]
         self.version = f"{self.ctx.version_code // 100}.{self.ctx.version_code // 10 % 10}"
-        self.glsl = "#version 450 core\n" if self.ctx.version_code >= 450 else (
-            "#version 410 core\n" if self.ctx.version_code >= 410 else "#version 330 core\n"
+        self.glsl = (
+            "#version 450 core\n"
+            if self.ctx.version_code >= 450
+            else ("#version 410 core\n" if self.ctx.version_code >= 410 else "#version 330 core\n")
         )
         words = ("llvmpipe", "softpipe", "swiftshader", "swrast", "software")
         self.software = any(word in self.renderer.lower() for word in words)
@@ -135,8 +137,11 @@ class PixelPool:
 def _create_context() -> moderngl.Context:
     wishes: list[dict[str, Any]] = [{}]
     if sys.platform.startswith("linux"):
-        wishes = [{"backend": "egl"}, {"backend": "egl", "libgl": "libGL.so.1",
-                                       "libegl": "libEGL.so.1"}, {}]
+        wishes = [
+            {"backend": "egl"},
+            {"backend": "egl", "libgl": "libGL.so.1", "libegl": "libEGL.so.1"},
+            {},
+        ]
     errors = []
     for wish in wishes:
         try:

@@ -1,4 +1,4 @@
-"""Reads ISF 2.0 shader files: the JSON header's inputs become knobs. No GL is needed for that.
+"""Reads ISF 2.0 shader files without GL: the inputs of the JSON header become knobs.
 
 kfx's own additions stand under the header's key ``KFX``: ``region`` ("frame", "face" or "eyes":
 where the shader changes the picture at most) and ``margin_iod`` around it.
@@ -127,7 +127,7 @@ def _json(path: Path, text: str, lines_before: int) -> dict[str, Any]:
 
 def _imported(path: Path, entries: Any) -> dict[str, Path]:
     found = {}
-    for name, entry in (entries.items() if isinstance(entries, dict) else ()):
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
         target = (path.parent / str(entry["PATH"])).resolve()
         if not target.is_relative_to(path.parent.resolve()):
             raise KfxError(f"{path}: IMPORTED {name}: {entry['PATH']} leaves the shader's folder")

@@ -52,9 +52,7 @@ class Program:
         self.shader = shader
         self._gpu = gpu
         self._size = size
-        self._imported = {
-            name: _texture_of(gpu, path) for name, path in shader.imported.items()
-        }
+        self._imported = {name: _texture_of(gpu, path) for name, path in shader.imported.items()}
         self._targets: dict[str, moderngl.Texture] = {}
         for one in shader.passes:
             if one.target:
@@ -203,4 +201,3 @@ def evaluate(text: str, names: Mapping[str, float]) -> float:
         return walk(ast.parse(text.replace("$", ""), mode="eval").body)
     except SyntaxError:
         raise ValueError("this is no expression") from None
-

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kfx.tracking import pose as poses
-from kfx.tracking.canonical import RIGID
+from kfx.canonical import RIGID
 from kfx.types import MAX_FACES, Landmarks
 
 GATE_IOD = 1.6  # a face moves at most so far between two frames, beyond its predicted place

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from kfx.tracking.canonical import RIGID, canonical
+from kfx.canonical import RIGID, canonical
 from kfx.types import Landmarks
 
 Matrix = npt.NDArray[np.float32]
@@ -51,8 +51,9 @@ def to_pixels(pose: Matrix, points: Landmarks) -> Landmarks:
 def yaw_pitch_roll(pose: Matrix) -> tuple[float, float, float]:
     """Degrees: yaw > 0 turns to the subject's left, pitch > 0 looks down, roll > 0 leans to the
     subject's left shoulder (clockwise on screen)."""
-    rotation = pose[:3, :3] / scale(pose)
-    yaw = np.arctan2(-rotation[0, 2], rotation[2, 2])
-    pitch = np.arcsin(np.clip(rotation[1, 2], -1, 1))
-    roll = np.arctan2(rotation[1, 0], rotation[1, 1])
-    return float(np.degrees(yaw)), float(np.degrees(-pitch)), float(np.degrees(roll))
+    # Rotation about z (roll), then x (pitch), then y (yaw), seen from the frame.
+    r = pose[:3, :3] / scale(pose)
+    yaw = np.arctan2(r[2, 0], r[2, 2])
+    pitch = np.arcsin(np.clip(r[2, 1], -1, 1))
+    roll = np.arctan2(-r[0, 1], r[1, 1])
+    return float(np.degrees(yaw)), float(np.degrees(pitch)), float(np.degrees(roll))

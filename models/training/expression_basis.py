@@ -17,7 +17,7 @@ import av
 import numpy as np
 
 from kfx.tracking import pose as poses
-from kfx.tracking.canonical import canonical
+from kfx.canonical import canonical
 from kfx.tracking.tracker import Tracker
 from kfx.types import Frame
 
@@ -56,9 +56,7 @@ def main() -> None:
     energy = (s**2).cumsum() / (s**2).sum()
     sigma = s[:MODES] / np.sqrt(200 * len(samples) / 2)
     print(f"{MODES} modes hold {energy[MODES - 1]:.1%}; sigma {sigma[0]:.3f} … {sigma[-1]:.3f} iod")
-    np.savez_compressed(
-        OUT, modes=modes[:MODES].astype(np.float16), sigma=sigma.astype(np.float32)
-    )
+    np.savez_compressed(OUT, modes=modes[:MODES].astype(np.float16), sigma=sigma.astype(np.float32))
 
 
 if __name__ == "__main__":

@@ -1,0 +1,66 @@
+"""Knobs check what they are given and say what they wanted."""
+
+import math
+
+import pytest
+
+from kfx import params
+from kfx.params import Bool, Choice, Float, Int, Vector
+
+
+class Thing:
+    amount = Float(0.5, 0.0, 2.0, unit="iod", doc="how much")
+    count = Int(3, 1, 8)
+    on = Bool(True)
+
+
+def test_a_knob_is_declaration_on_the_class_and_value_on_the_instance():
+    thing = Thing()
+    assert Thing.amount.max == 2.0
+    assert thing.amount == 0.5
+    thing.amount = 1
+    assert thing.amount == 1.0
+    assert isinstance(thing.amount, float)
+    assert Thing().amount == 0.5
+    assert list(params.knobs_of(Thing)) == ["amount", "count", "on"]
+
+
+@pytest.mark.parametrize(
+    ("knob", "bad"),
+    [
+        (Float(0, 0, 1), 1.01),
+        (Float(0, 0, 1), math.nan),
+        (Float(0, 0, 1), True),
+        (Float(0, 0, 1), "0.5"),
+        (Int(1, 1, 8), 2.5),
+        (Int(1, 1, 8), 9),
+        (Bool(True), 1),
+        (Choice("a", ("a", "b")), "c"),
+        (Vector((0.0, 0.0), (0.0, 0.0), (1.0, 1.0)), [0.5]),
+        (Vector((0.0, 0.0), (0.0, 0.0), (1.0, 1.0)), [0.5, 2.0]),
+        (Vector((0.0, 0.0), (0.0, 0.0), (1.0, 1.0)), 0.5),
+    ],
+)
+def test_a_bad_value_is_refused_and_named(knob, bad):
+    with pytest.raises(ValueError, match=r"outside|no |neither|none"):
+        knob.check(bad)
+
+
+def test_choices_take_values_and_labels():
+    knob = Choice(0, (0, 1), ("galaxy", "rings"))
+    assert knob.check("rings") == 1
+    assert knob.check(1) == 1
+    assert params.parse(knob, "galaxy") == 0
+
+
+@pytest.mark.parametrize(
+    ("knob", "text", "value"),
+    [
+        (Float(0, 0, 2), "1.5", 1.5),
+        (Int(0, 0, 9), "7", 7),
+        (Bool(False), "on", True),
+        (Vector((0.0, 0.0), (0.0, 0.0), (1.0, 1.0)), "[0.25, 1]", (0.25, 1.0)),
+    ],
+)
+def test_command_line_text_is_understood(knob, text, value):
+    assert params.parse(knob, text) == value

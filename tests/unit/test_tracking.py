@@ -1,0 +1,159 @@
+"""Slots, smoothing, pose and presence, on landmarks that are known exactly."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from kfx import tracking
+from kfx.errors import KfxError, UsageError
+from kfx.tracking import pose as poses
+from kfx.canonical import OVAL, canonical
+from kfx.tracking.smooth import OneEuro
+from kfx.tracking.tracker import FADE_OUT_S, Tracker
+from kfx.types import Frame
+from tests.faces import face_at, landmarks_of, picture, pose_of
+
+PIXELS = picture(64, 36)
+
+
+class Script:
+    """A finder that gives back prepared landmarks, one list per frame."""
+
+    def __init__(self, frames):
+        self._frames = iter(frames)
+
+    def find(self, frame):
+        return list(next(self._frames))
+
+    def reset(self):
+        pass
+
+    def close(self):
+        pass
+
+
+def run(frames, rate=30):
+    """The faces the tracker gives for each prepared frame."""
+    with Tracker(Script(frames)) as tracker:
+        return [tracker.track(Frame(PIXELS, i, Fraction(i, rate), 0.0)) for i in range(len(frames))]
+
+
+def head(x, y=200.0, iod=60.0, **pose):
+    return landmarks_of(pose_of(x, y, iod, **pose))
+
+
+def test_the_canonical_face_is_whole():
+    mesh = canonical()
+    assert mesh.vertices.shape == (478, 3)
+    assert (len(mesh.triangles), len(mesh.eye_triangles), len(mesh.mouth_triangles)) == (
+        852,
+        28,
+        18,
+    )
+    twin = mesh.mirror.astype(int)
+    assert (twin[twin] == np.arange(478)).all()
+    np.testing.assert_allclose(mesh.vertices[twin] * (-1, 1, 1), mesh.vertices, atol=1e-5)
+    assert mesh.uv.min() >= 0
+    assert mesh.uv.max() <= 1
+    # One closed surface: every inner edge belongs to two triangles, the rim is the oval.
+    edges = {}
+    for t in np.concatenate([mesh.triangles, mesh.eye_triangles, mesh.mouth_triangles]).tolist():
+        for a, b in zip(t, t[1:] + t[:1], strict=True):
+            edges[frozenset((a, b))] = edges.get(frozenset((a, b)), 0) + 1
+    assert set(edges.values()) == {1, 2}
+    assert {v for edge, n in edges.items() if n == 1 for v in edge} == set(OVAL)
+
+
+@pytest.mark.parametrize(("yaw", "roll"), [(0, 0), (30, 0), (-25, 12), (10, -40)])
+def test_pose_is_recovered(yaw, roll):
+    pose = poses.fit(head(300, 150, 55, yaw=yaw, roll=roll))
+    found = poses.yaw_pitch_roll(pose)
+    assert found[0] == pytest.approx(yaw, abs=0.05)
+    assert found[1] == pytest.approx(0, abs=0.05)
+    assert found[2] == pytest.approx(roll, abs=0.05)
+    assert poses.scale(pose) == pytest.approx(55, rel=1e-3)
+    points = head(300, 150, 55, yaw=yaw)
+    there = poses.to_canonical(poses.fit(points), points)
+    np.testing.assert_allclose(there, canonical().vertices, atol=1e-4)
+
+
+def test_one_euro_calms_rest_and_follows_motion():
+    rng = np.random.default_rng(3)
+    calm = OneEuro()
+    noise = rng.normal(0, 0.4, (90, 5, 2)).astype(np.float32)
+    still = np.array([calm(n, 1 / 30, 100.0) for n in noise])
+    assert still[30:].std() < 0.6 * noise[30:].std()
+    moving = OneEuro()
+    ramp = [np.full((5, 2), 10.0 * i, np.float32) for i in range(30)]  # 3 iod/s
+    out = [moving(r, 1 / 30, 100.0) for r in ramp]
+    assert abs(out[-1] - ramp[-1]).max() < 0.02 * 100
+
+
+def test_a_first_frame_shows_its_faces_at_once_and_later_ones_fade_in():
+    shown = run([[head(100)]] * 3 + [[head(100), head(400)]] * 6)
+    assert shown[0][0].presence == 1.0
+    presences = [faces[1].presence for faces in shown[3:]]
+    assert presences[0] < 0.5
+    assert presences == sorted(presences)
+    assert presences[-1] == 1.0
+
+
+def test_two_faces_keep_their_slots_when_they_cross():
+    frames = []
+    for i in range(60):
+        a, b = head(100 + 6 * i, 200), head(460 - 6 * i, 245)
+        frames.append([a, b] if i % 3 else [b, a])  # the finder's order means nothing
+    shown = run(frames)
+    first = {f.slot: f.landmarks[1, 0] < 280 for f in shown[0]}
+    last = {f.slot: f.landmarks[1, 0] < 280 for f in shown[-1]}
+    assert first.keys() == last.keys() == {0, 1}
+    assert all(first[slot] != last[slot] for slot in first)
+
+
+def test_a_short_loss_keeps_the_slot_and_fades():
+    frames = [[head(200), head(500)]] * 10 + [[head(500)]] * 12 + [[head(215), head(500)]] * 5
+    shown = run(frames)
+    left = next(f.slot for f in shown[9] if f.landmarks[1, 0] < 350)
+    fading = [next((f.presence for f in faces if f.slot == left), 0.0) for faces in shown[10:22]]
+    assert fading[0] < 1.0
+    assert fading == sorted(fading, reverse=True)
+    assert fading[int(FADE_OUT_S * 30) + 1] == 0.0
+    assert next(f.slot for f in shown[-1] if f.landmarks[1, 0] < 350) == left
+
+
+def test_reentry_at_the_same_place_takes_the_old_slot_and_a_stranger_gets_a_new_one():
+    shown = run([[head(200)]] * 10 + [[]] * 30 + [[head(230)]] * 3)
+    assert {f.slot for f in shown[-1]} == {0}
+    wide = canonical().vertices * np.float32([1.3, 0.8, 1])
+    stranger = landmarks_of(pose_of(560, 200, 60), wide.astype(np.float32))
+    shown = run([[head(200)]] * 10 + [[stranger]] * 5)
+    assert [f.slot for f in shown[-1] if f.found] == [1]
+
+
+def test_at_most_eight_faces_are_kept():
+    crowd = [head(80 * i + 60, 100, 20) for i in range(10)]
+    assert len(run([crowd] * 3)[-1]) == 8
+
+
+def test_same_input_gives_the_same_faces():
+    frames = [[head(100 + i, yaw=i)] for i in range(20)]
+    one, two = run(frames)[-1][0], run(frames)[-1][0]
+    assert (one.landmarks == two.landmarks).all()
+
+
+def test_faces_are_frozen():
+    face = run([[head(100)]])[0][0]
+    with pytest.raises(ValueError, match="read-only"):
+        face.landmarks[0] = 0
+
+
+def test_finders_are_found_by_their_file():
+    assert {"mediapipe", "truth"} <= set(tracking.finder_names())
+    with pytest.raises(UsageError, match="there are mediapipe, truth"):
+        tracking.open_finder("magic")
+    with Tracker("truth") as tracker, pytest.raises(KfxError, match="knows no faces"):
+        tracker.track(Frame(PIXELS, 0, Fraction(0), 0.0))
+    with Tracker("truth") as tracker:
+        faces = tracker.track(Frame(PIXELS, 0, Fraction(0), 0.0, truth=(face_at(),)))
+        assert len(faces) == 1

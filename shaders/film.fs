@@ -18,7 +18,7 @@
     {"TARGET": "glow", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)"},
     {}
   ],
-  "IMPORTED": {"grainTile": {"PATH": "textures/grain.png"}},
+  "IMPORTED": {"grainTile": {"PATH": "textures/grain.png", "FILTER": "nearest"}},
   "KFX": {"region": "frame"}
 }*/
 
@@ -50,26 +50,27 @@ void main() {
         vec3 c = plate.rgb;
 
         // Halation: light scattered back by the base reaches the red layer first.
-        vec3 light = IMG_NORM_PIXEL(glow, p).rgb * vec3(1.0, 0.32, 0.16) * halation;
-        c = 1.0 - (1.0 - c) * (1.0 - clamp(light * (1.0 - 0.6 * luma(c)), 0.0, 1.0));
+        vec3 light = IMG_NORM_PIXEL(glow, p).rgb * (vec3(1.0, 0.32, 0.16) * halation);
+        c += (1.0 - c) * light * (1.0 - 0.6 * luma(c));
 
-        vec2 q = (p - 0.5) * vec2(min(RENDERSIZE.x / RENDERSIZE.y, 2.0), 1.0) / 1.25;
-        float fall = 1.0 - vignette * smoothstep(0.08, 0.75, dot(q, q));
-        c *= fall;
+        vec2 q = (p - 0.5) * vec2(min(RENDERSIZE.x / RENDERSIZE.y, 2.0) / 1.25, 0.8);
+        float t = clamp(dot(q, q) * 1.5 - 0.12, 0.0, 1.0);
+        c *= 1.0 - vignette * t * (2.0 - t);
 
-        // The same tile every frame, moved by a hash of seed and frame: takes match.
-        float scale = max(1.0, floor(RENDERSIZE.y / 1080.0 + 0.5));
+        // The same tile every frame, moved by the R2 sequence (Roberts 2018): takes match.
+        // Under 720 lines a pixel is a larger piece of the film, and its grain averages out.
         float frame = float(FRAMEINDEX % 4096) + kfx_seed * 17.0;
-        vec2 offset = floor(256.0 * fract(sin(vec2(frame * 12.9898, frame * 78.233 + 1.7)) * vec2(437.5453, 219.1371)));
-        vec2 cell = mod(gl_FragCoord.xy / scale + offset, 256.0);
-        vec3 noise = IMG_PIXEL(grainTile, cell).rgb - 0.5;
-        noise = mix(vec3(noise.g), noise, colour_grain);
+        vec2 offset = floor(fract(frame * vec2(0.7548777, 0.5698403)) * 256.0);
+        vec2 cell = fract((floor(gl_FragCoord.xy / max(1.0, floor(RENDERSIZE.y / 1080.0 + 0.5))) + offset + 0.5) / 256.0);
+        vec3 noise = IMG_NORM_PIXEL(grainTile, cell).rgb - 0.5;
+        noise = mix(noise.ggg, noise, colour_grain);
         float y = luma(c);
-        float body = 0.35 + 2.6 * y * (1.0 - y) * (1.0 - 0.5 * y);
-        // Under 720 lines a pixel is a larger piece of the film: its grain averages out.
-        c += noise * grain * 4.0 * body * clamp(RENDERSIZE.y / 720.0, 0.45, 1.0);
+        float body = 0.35 + y * (1.0 - y) * (2.6 - 1.3 * y);
+        c += noise * (grain * 4.0 * clamp(RENDERSIZE.y / 720.0, 0.45, 1.0) * body);
 
-        c = mix(c, 0.055 + c * 0.90 + vec3(0.0, 0.002, 0.010), clamp(fade * 4.0, 0.0, 1.0));
+        // Lifted blacks with a little blue in them, whites that roll off.
+        float stock = min(fade * 4.0, 1.0);
+        c = c * (1.0 - 0.10 * stock) + vec3(0.055, 0.057, 0.065) * stock;
         gl_FragColor = vec4(clamp(c, 0.0, 1.0), plate.a);
     }
 }

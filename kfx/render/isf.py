@@ -1,7 +1,8 @@
 """Reads ISF 2.0 shader files without GL: the inputs of the JSON header become knobs.
 
 kfx's own additions stand under the header's key ``KFX``: ``region`` ("frame", "face" or "eyes":
-where the shader changes the picture at most) and ``margin_iod`` around it.
+where the shader changes the picture at most) and ``margin_iod`` around it. An IMPORTED image
+with ``"FILTER": "nearest"`` is read without interpolation, which is cheaper.
 """
 
 from __future__ import annotations
@@ -45,6 +46,7 @@ class Shader:
     types: Mapping[str, str]  # name of every float, bool, long, point2D and color → GLSL type
     images: tuple[str, ...]  # inputImage and the face images it declares
     imported: Mapping[str, Path] = field(default_factory=dict)
+    unfiltered: frozenset[str] = frozenset()  # imported images that are read texel by texel
     passes: tuple[Pass, ...] = (Pass(),)
     region: str = "frame"
     margin_iod: float = 0.0
@@ -106,6 +108,7 @@ def load(path: Path) -> Shader:
         types=types,
         images=tuple(images),
         imported=_imported(path, header.get("IMPORTED", {})),
+        unfiltered=_unfiltered(header.get("IMPORTED", {})),
         passes=tuple(_pass(p) for p in header.get("PASSES", [])) or (Pass(),),
         region=region,
         margin_iod=float(own.get("margin_iod", 0.0)),
@@ -135,6 +138,11 @@ def _imported(path: Path, entries: Any) -> dict[str, Path]:
             raise KfxError(f"{path}: IMPORTED {name}: {target.name} is missing")
         found[name] = target
     return found
+
+
+def _unfiltered(entries: Any) -> frozenset[str]:
+    pairs = entries.items() if isinstance(entries, dict) else ()
+    return frozenset(name for name, entry in pairs if entry.get("FILTER") == "nearest")
 
 
 def _pass(entry: Mapping[str, Any]) -> Pass:

@@ -80,6 +80,7 @@ class Program:
         `images` gives the declared inputs by name, `values` the knobs and automatic uniforms.
         """
         available = {**images, **self._imported, **self._targets}
+        unfiltered = self.shader.unfiltered
         for i, (one, program) in enumerate(zip(self.shader.passes, self._programs, strict=True)):
             last = i == len(self._programs) - 1
             texture = self._targets[one.target] if one.target and not last else target
@@ -87,8 +88,8 @@ class Program:
                 if name in program:
                     program[name].value = unit
                     available[name].use(unit)
-                    same = available[name].size == texture.size
-                    (self._gpu.nearest if same else self._gpu.linear).use(unit)
+                    exact = available[name].size == texture.size or name in unfiltered
+                    (self._gpu.nearest if exact else self._gpu.linear).use(unit)
             for name, value in values.items():
                 if name in program:
                     program[name].value = value
@@ -109,9 +110,9 @@ class Program:
         if last and "inputImage" in shader.images:
             body = _MAIN.sub("void kfx_effect()", body)
             tail = (
-                "\nvoid main() {\n    kfx_effect();\n"
-                "    vec4 kfx_plate = texture(inputImage, isf_FragNormCoord);\n"
-                "    gl_FragColor = mix(kfx_plate, gl_FragColor, kfx_mix);\n}\n"
+                "\nvoid main() {\n    kfx_effect();\n    if (kfx_mix < 1.0)\n"
+                "        gl_FragColor = mix(texture(inputImage, isf_FragNormCoord),"
+                " gl_FragColor, kfx_mix);\n}\n"
             )
         head = "\n".join(lines)
         source = f"{head}\n#line {shader.first_line}\n{body}{tail}"

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
+from kfx.canonical import canonical
 from kfx.errors import KfxError
 from kfx.render import facemesh, isf
 from kfx.render.gbuffer import GBuffer
 from kfx.render.gpu import Gpu
 from kfx.render.isf_program import Program, automatic_values, evaluate
 from kfx.render.warp import Warp
-from kfx.canonical import canonical
 from tests.faces import face_at, picture, smiling
 
 SIZE = (320, 180)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from kfx import effects
+from kfx.canonical import canonical
 from kfx.motion.deadpan_step import DeadpanStep
 from kfx.motion.expr_amp import ExprAmp
 from kfx.motion.guard import LONGEST_IOD, believable
 from kfx.tracking import pose as poses
-from kfx.canonical import canonical
 from tests.faces import face_at, frame_of, picture, smiling, tick_of
 
 MOTIONS = [name for name in effects.names() if effects.find(name).kind == "motion"]

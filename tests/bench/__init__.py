@@ -1,0 +1,1 @@
+"""Costs of kfx, each beside a bare baseline measured in the same run."""

@@ -1,0 +1,181 @@
+"""The live loop: frames reach every sink in time order, and nothing that breaks stops the show."""
+
+import threading
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from kfx import clock, presets
+from kfx.engine import live
+from kfx.errors import KfxError
+from kfx.types import Frame, SourceInfo
+from tests.faces import face_at, picture
+
+SIZE = (64, 36)
+PIXELS = picture(*SIZE)
+CLEAN = presets.load("none")
+
+
+class Camera:
+    """A live source of `count` frames, at 200 a second; then it ends, or is lost."""
+
+    def __init__(self, count=30, lost=False):
+        self.info = SourceInfo("camera:test", "camera", SIZE, Fraction(200), live=True)
+        self._count, self._lost = count, lost
+
+    def frames(self):
+        for i in range(self._count):
+            clock.pause(0.005)
+            yield Frame(PIXELS, i, Fraction(i, 200), clock.now(), truth=(face_at(32, 15, 8),))
+        if self._lost:
+            raise KfxError("camera:test: it stopped sending; plug it in again")
+
+    def close(self):
+        pass
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+
+class Sink:
+    """Collects shots; `fails_at` makes a write fail, `slow` makes each one slow."""
+
+    def __init__(self, fails_at=None, slow=0.0):
+        self.shots, self.closed, self.aborted = [], False, False
+        self._fails_at, self._slow = fails_at, slow
+
+    def write(self, shot):
+        if self._fails_at is not None and len(self.shots) == self._fails_at:
+            raise KfxError("the receiver is gone")
+        clock.pause(self._slow)
+        self.shots.append(shot)
+
+    def close(self):
+        self.closed = True
+
+    def abort(self):
+        self.aborted = True
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, kind, *exc):
+        self.abort() if kind else self.close()
+
+
+@pytest.fixture
+def show(monkeypatch):
+    """Run a source into named sinks; returns the stats."""
+
+    def run(opener, sinks, preset=CLEAN, kinds="null", **options):
+        monkeypatch.setattr(live.sinks, "open", lambda spec, stream: sinks[spec])
+        monkeypatch.setattr(live.sinks, "kind_of", lambda spec: kinds)
+        return live.run(opener, preset, list(sinks), tracker="truth", **options)
+
+    return run
+
+
+def test_every_sink_gets_the_frames_in_order(show):
+    sinks = {"a": Sink(), "b": Sink()}
+    stats = show(Camera, sinks)
+    for sink in sinks.values():
+        indices = [shot.tick.index for shot in sink.shots]
+        assert indices == sorted(set(indices))
+        assert sink.closed
+        assert not sink.aborted
+    assert stats.frames + stats.dropped["capture"] == 30
+    assert stats.frames_with_face == stats.frames
+    assert (sinks["a"].shots[0].pixels == PIXELS).all()
+
+
+def test_a_slow_sink_drops_for_itself_only(show):
+    sinks = {"quick": Sink(), "slow": Sink(slow=0.05)}
+    stats = show(Camera, sinks)
+    assert stats.dropped["slow"] > 0
+    assert len(sinks["quick"].shots) > len(sinks["slow"].shots)
+    assert sinks["slow"].shots[-1].tick.index > sinks["slow"].shots[0].tick.index
+
+
+def test_a_failing_sink_is_reported_once_and_the_others_go_on(show):
+    sinks = {"good": Sink(), "bad": Sink(fails_at=3)}
+    stats = show(Camera, sinks)
+    assert len(sinks["bad"].shots) == 3
+    assert len(sinks["good"].shots) > 10
+    assert [w for w in stats.warnings if "bad" in w] == ["bad: the receiver is gone"]
+
+
+def test_when_the_last_sink_fails_the_run_fails(show):
+    with pytest.raises(KfxError, match="the receiver is gone"):
+        show(Camera, {"only": Sink(fails_at=2)})
+
+
+def test_a_recording_that_falls_too_far_behind_ends_and_the_show_goes_on(show, monkeypatch):
+    monkeypatch.setattr(live, "FILE_QUEUE", 3)
+    sinks = {"file": Sink(slow=0.2), "other": Sink()}
+    stats = show(Camera, sinks, kinds="file")
+    assert any("the recording ends here" in warning for warning in stats.warnings)
+    assert sinks["file"].closed
+
+
+def test_a_failing_effect_means_the_clean_plate(show, monkeypatch):
+    def broken(self, tick):
+        raise RuntimeError("the driver has crashed")
+
+    monkeypatch.setattr(live.Chain, "render", broken)
+    sinks = {"a": Sink()}
+    stats = show(Camera, sinks, presets.load("supernova"))
+    assert (sinks["a"].shots[-1].pixels == PIXELS).all()
+    assert [w for w in stats.warnings if "bypassed" in w] == [
+        "effects bypassed: the driver has crashed"
+    ]
+
+
+def test_a_failing_tracker_means_no_faces(show, monkeypatch):
+    def broken(self, frame):
+        raise RuntimeError("no model")
+
+    monkeypatch.setattr(live.Tracker, "track", broken)
+    sinks = {"a": Sink()}
+    stats = show(Camera, sinks)
+    assert stats.frames > 10
+    assert stats.frames_with_face == 0
+    assert "tracker: no model" in stats.warnings
+
+
+def test_a_lost_camera_is_opened_again(show, monkeypatch):
+    monkeypatch.setattr(live, "RETRY_S", 0.01)
+    cameras = iter([Camera(5, lost=True), KfxError("not there"), Camera(5)])
+
+    def opener():
+        camera = next(cameras)
+        if isinstance(camera, KfxError):
+            raise camera
+        return camera
+
+    sinks = {"a": Sink()}
+    stats = show(opener, sinks)
+    assert stats.frames + stats.dropped["capture"] == 10
+    assert any("stopped sending" in warning for warning in stats.warnings)
+
+
+def test_seconds_and_stop_end_a_show(show):
+    stats = show(lambda: Camera(100000), {"a": Sink()}, seconds=0.3)
+    assert stats.frames > 0
+    stop = threading.Event()
+    stop.set()
+    stats = show(lambda: Camera(100000), {"a": Sink()}, stop=stop)
+    assert stats.frames == 0
+
+
+def test_pictures_of_another_size_get_bars(show):
+    sinks = {"a": Sink()}
+    show(Camera, sinks, size=(64, 64))
+    shown = sinks["a"].shots[0].pixels
+    assert shown.shape == (64, 64, 4)
+    assert (shown[:14, :, :3] == 0).all()
+    assert (shown[14:50] == PIXELS).all()
+    assert np.array_equal(shown[..., 3], np.full((64, 64), 255))

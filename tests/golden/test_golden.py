@@ -1,0 +1,71 @@
+"""Pictures of every effect as they were judged by eye, at 320×180 on the performer.
+
+``KFX_GOLDEN=write pytest tests/golden`` renews them: open the contact sheet before committing.
+A failure leaves the picture, the golden one and their difference in ``out/golden``.
+"""
+
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from kfx import effects, presets, sources
+from kfx.engine.chain import Chain
+from kfx.engine.ticks import Ticks
+from kfx.render.gpu import Gpu
+from kfx.tracking.tracker import Tracker
+
+SIZE = (320, 180)
+FRAME = 20
+FOLDER = Path(__file__).parent / "pictures"
+FAILED = Path(__file__).resolve().parents[2] / "out" / "golden"
+# Renderers differ in the last bits of a filter or a power; a look that changed differs by more.
+LEAST_PSNR_DB = 36.0
+
+pytestmark = pytest.mark.gl
+
+
+@pytest.fixture(scope="module")
+def plates():
+    stop = Fraction(FRAME + 1, 30)
+    with sources.open("performer", size=SIZE, stop_s=stop) as source:
+        return list(source.frames())
+
+
+@pytest.fixture(scope="module")
+def gpu():
+    with Gpu() as gpu:
+        yield gpu
+
+
+def preset_of(name):
+    if name in presets.names():
+        return presets.load(name)
+    spec = effects.find(name)
+    values = {knob: one.default for knob, one in spec.knobs.items()}
+    return presets.Preset(name, "", (presets.Link(spec, values),))
+
+
+@pytest.mark.parametrize("name", [*effects.names(), *presets.names()])
+def test_it_looks_as_it_was_judged(name, gpu, plates):
+    ticks = Ticks()
+    with Tracker("truth") as tracker, Chain(gpu, preset_of(name), SIZE) as chain:
+        for plate in plates:
+            shown = chain.render(ticks.tick(plate, tracker.track(plate)))
+    picture = cv2.cvtColor(np.ascontiguousarray(shown), cv2.COLOR_RGBA2BGR)
+    path = FOLDER / f"{name}.png"
+    if os.environ.get("KFX_GOLDEN") == "write":
+        FOLDER.mkdir(exist_ok=True)
+        cv2.imwrite(str(path), picture)
+    golden = cv2.imread(str(path))
+    assert golden is not None, f"{path.name} is missing; KFX_GOLDEN=write makes it"
+    error = np.mean((picture.astype(float) - golden) ** 2)
+    psnr = 99.0 if error == 0 else 10 * np.log10(255**2 / error)
+    if psnr < LEAST_PSNR_DB:
+        FAILED.mkdir(parents=True, exist_ok=True)
+        difference = cv2.convertScaleAbs(cv2.absdiff(picture, golden), alpha=4)
+        cv2.imwrite(str(FAILED / f"{name}.png"), np.hstack([golden, picture, difference]))
+    assert psnr >= LEAST_PSNR_DB, f"{name}: {psnr:.1f} dB, see out/golden/{name}.png"

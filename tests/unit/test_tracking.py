@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from kfx import tracking
+from kfx.canonical import OVAL, canonical
 from kfx.errors import KfxError, UsageError
 from kfx.tracking import pose as poses
-from kfx.canonical import OVAL, canonical
 from kfx.tracking.smooth import OneEuro
 from kfx.tracking.tracker import FADE_OUT_S, Tracker
 from kfx.types import Frame

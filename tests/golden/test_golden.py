@@ -1,4 +1,4 @@
-"""Pictures of every effect as they were judged by eye, at 320×180 on the performer.
+"""Pictures of every effect as they were judged by eye, round the performer's face.
 
 ``KFX_GOLDEN=write pytest tests/golden`` renews them: open the contact sheet before committing.
 A failure leaves the picture, the golden one and their difference in ``out/golden``.
@@ -18,7 +18,8 @@ from kfx.engine.ticks import Ticks
 from kfx.render.gpu import Gpu
 from kfx.tracking.tracker import Tracker
 
-SIZE = (320, 180)
+SIZE = (960, 540)
+CROP = (320, 180)
 FRAME = 20
 FOLDER = Path(__file__).parent / "pictures"
 FAILED = Path(__file__).resolve().parents[2] / "out" / "golden"
@@ -55,7 +56,9 @@ def test_it_looks_as_it_was_judged(name, gpu, plates):
     with Tracker("truth") as tracker, Chain(gpu, preset_of(name), SIZE) as chain:
         for plate in plates:
             shown = chain.render(ticks.tick(plate, tracker.track(plate)))
-    picture = cv2.cvtColor(np.ascontiguousarray(shown), cv2.COLOR_RGBA2BGR)
+    x, y = plates[-1].truth[0].landmarks[4, :2].astype(int) - (CROP[0] // 2, CROP[1] // 2)
+    shown = np.ascontiguousarray(shown[y : y + CROP[1], x : x + CROP[0]])
+    picture = cv2.cvtColor(shown, cv2.COLOR_RGBA2BGR)
     path = FOLDER / f"{name}.png"
     if os.environ.get("KFX_GOLDEN") == "write":
         FOLDER.mkdir(exist_ok=True)

@@ -95,7 +95,7 @@ def render(
             source.close()
             for thread in (*threads, writer):
                 thread.join()
-        for warning in getattr(source, "warnings", []):
+        for warning in (*getattr(source, "warnings", ()), *getattr(sink, "warnings", ())):
             stats.warn(warning)
         stats.ended = clock.now()
         return stats

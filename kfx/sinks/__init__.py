@@ -24,12 +24,10 @@ def kind_of(spec: str) -> str:
         return head
     if spec.lower().endswith(_VIDEO_SUFFIXES):
         return "file"
-    raise UsageError(
-        f"{spec}: no sink understands this; use " + "; ".join(KINDS.values())
-    )
+    raise UsageError(f"{spec}: no sink understands this; use " + "; ".join(KINDS.values()))
 
 
-def open(spec: str, stream: StreamInfo) -> Sink:  # noqa: A001 - used as sinks.open
+def open(spec: str, stream: StreamInfo) -> Sink:  # used as sinks.open
     """Open `spec` for a stream. Raises `KfxError` that names the spec and the remedy."""
     sink: Sink = import_module(f"kfx.sinks.{kind_of(spec)}").open_sink(spec, stream)
     return sink

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ KINDS: dict[str, str] = {
     "file": "a video file: clip.mp4, clip.mov, clip.mpg …",
     "image": "a still or an image sequence: still.jpg, plate.%04d.png; ?fps=24",
 }
-IMAGE_SUFFIXES = frozenset(".png .jpg .jpeg .tif .tiff .bmp .webp".split())
+IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +85,7 @@ def parse(
     stop_s: Fraction | None = None,
 ) -> Request:
     """Take a spec apart without opening anything."""
-    head, mark, query = spec.rpartition("?") if not Path(spec).exists() else (spec, "", "")
+    head, mark, query = spec.rpartition("?") if not os.path.exists(spec) else (spec, "", "")
     if not mark:
         head, query = spec, ""
     options = dict(parse_qsl(query, keep_blank_values=True))
@@ -104,7 +105,7 @@ def _kind_of_path(path: str) -> str:
     return "file"
 
 
-def open(  # noqa: A001 - the field's word, used as sources.open
+def open(  # the field's word, used as sources.open
     spec: str,
     *,
     size: tuple[int, int] | None = None,

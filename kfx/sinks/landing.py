@@ -1,0 +1,83 @@
+"""Output that appears under its own name only when it is whole."""
+
+from __future__ import annotations
+
+import errno
+import os
+import secrets
+import shutil
+from contextlib import suppress
+from pathlib import Path
+
+from kfx.errors import KfxError
+
+_ERRORS = {
+    errno.ENOSPC: "the disk is full; make room and render again",
+    errno.EDQUOT: "the disk quota is used up; make room and render again",
+    errno.EACCES: "may not be written; check the permissions of the folder",
+    errno.EPERM: "may not be written; check the permissions of the folder",
+    errno.EROFS: "lies on a read-only disk; write elsewhere",
+    errno.EEXIST: "a part of its path is a file, not a folder; choose another path",
+    errno.ENOTDIR: "a part of its path is a file, not a folder; choose another path",
+    errno.EFBIG: "grows larger than this disk's file system allows; write elsewhere",
+    errno.ENAMETOOLONG: "its name is too long; choose a shorter one",
+}
+
+
+def failure(spec: str, error: OSError | Exception) -> KfxError:
+    """What went wrong while writing `spec`, in words, with the remedy."""
+    number = getattr(error, "errno", None)
+    reason = getattr(error, "strerror", None) or str(error)
+    return KfxError(f"{spec}: " + _ERRORS.get(number or 0, f"can't be written ({reason})"))
+
+
+def exists(spec: str, what: str = "") -> KfxError:
+    return KfxError(f"{spec}: {what + ' ' if what else ''}exists; add --force to replace it")
+
+
+def nothing(spec: str) -> KfxError:
+    return KfxError(f"{spec}: no frame came, so no file was written; check the source and the cut")
+
+
+class Landing:
+    """A hidden place beside `target`; `land` moves it there, `discard` removes every trace.
+
+    Folders that are missing are made, and unmade by `discard`.
+    """
+
+    def __init__(self, spec: str, target: Path, *, folder: bool = False) -> None:
+        self.spec, self.target = spec, target
+        folders = (target.parent, *target.parent.parents)
+        self._made = [p for p in folders if not os.path.exists(p)]
+        name = f".{target.stem}.{secrets.token_hex(4)}.part{'' if folder else target.suffix}"
+        self.path = target.with_name(name.replace("%", "_"))
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            if folder:
+                self.path.mkdir()
+            else:
+                self.path.touch(exist_ok=False)
+        except OSError as error:
+            self.discard()
+            raise failure(spec, error) from None
+
+    def land(self) -> None:
+        """Rename to the target, replacing what is there. For a folder: move every file up."""
+        try:
+            if not self.path.is_dir():
+                os.replace(self.path, self.target)
+                return
+            for file in sorted(self.path.iterdir()):
+                os.replace(file, self.target.with_name(file.name))
+            self.path.rmdir()
+        except OSError as error:
+            raise failure(self.spec, error) from None
+
+    def discard(self) -> None:
+        if os.path.isdir(self.path):
+            shutil.rmtree(self.path, ignore_errors=True)
+        with suppress(OSError):
+            self.path.unlink()
+        with suppress(OSError):  # somebody else put a file there
+            for folder in self._made:
+                folder.rmdir()

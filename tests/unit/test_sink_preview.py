@@ -1,0 +1,167 @@
+"""The preview page: pictures arrive, viewers come and go, nothing leaves the machine."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import threading
+import time
+import urllib.request
+from fractions import Fraction
+
+import cv2
+import numpy as np
+import pytest
+
+from kfx import sinks
+from kfx.errors import UsageError
+from kfx.types import Frame, Shot, StreamInfo, Tick
+
+STREAM = StreamInfo(size=(64, 48), rate=Fraction(30), live=True)
+
+
+def shot(rgb: tuple[int, int, int], flipped: bool = False) -> Shot:
+    pixels = np.full((48, 64, 4), (*rgb, 255), np.uint8)
+    pixels[:8] = (255, 255, 255, 255)
+    pixels = pixels[::-1].copy()[::-1] if flipped else pixels
+    return Shot(pixels, Tick(0, 0.0, 0.0, Frame(pixels, 0, Fraction(0), 0.0)))
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+@pytest.fixture
+def sink():
+    with sinks.open(f"preview:{free_port()}", STREAM) as sink:
+        yield sink
+
+
+def next_picture(stream) -> np.ndarray:
+    """RGB of the next part of a multipart stream."""
+    while not (line := stream.readline()).startswith(b"Content-Length"):
+        assert line, "the stream ended"
+    stream.readline()
+    data = stream.read(int(line.split()[1]))
+    return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+
+
+def get(port: int, path: str, **headers: str) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
+    connection.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
+    answer = connection.getresponse()
+    answer.read()
+    connection.close()
+    return answer
+
+
+@pytest.mark.parametrize("flipped", [False, True])
+def test_the_newest_picture_is_shown(sink, flipped: bool) -> None:
+    with urllib.request.urlopen(sink.url + "stream", timeout=3) as stream:
+        for rgb in ((255, 0, 0), (0, 255, 0), (10, 20, 200)):
+            sink.write(shot(rgb, flipped))
+            end = time.monotonic() + 3
+            while np.abs(next_picture(stream)[40, 40].astype(int) - rgb).max() > 12:
+                assert time.monotonic() < end
+        sink.write(shot(rgb))
+        assert next_picture(stream)[2, 2].min() > 240  # the bar is at the top
+
+
+def test_page_and_state(sink) -> None:
+    with urllib.request.urlopen(sink.url, timeout=3) as answer:
+        page = answer.read().decode()
+    assert "/stream" in page
+    assert "http" not in page.replace("http-equiv", "")  # nothing is loaded from elsewhere
+    for _ in range(30):
+        sink.write(shot((1, 2, 3)))
+        time.sleep(0.02)
+    with urllib.request.urlopen(sink.url + "state", timeout=3) as answer:
+        state = json.load(answer)
+    assert state["size"] == [64, 48]
+    assert 20 < state["fps"] < 60
+
+
+def test_nothing_is_encoded_while_nobody_watches(sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cv2, "imencode", lambda *_: pytest.fail("encoded"))
+    picture = shot((1, 2, 3))
+    began = time.perf_counter()
+    for _ in range(1000):
+        sink.write(picture)
+    each_us = (time.perf_counter() - began) * 1e3
+    print(f"preview write: {each_us:.1f} µs")
+    assert each_us < 50
+
+
+def test_viewers_leave_without_a_trace(sink, capfd: pytest.CaptureFixture[str]) -> None:
+    for _ in range(3):
+        stream = urllib.request.urlopen(sink.url + "stream", timeout=3)
+        sink.write(shot((1, 2, 3)))
+        next_picture(stream)
+        stream.close()
+    end = time.monotonic() + 5
+    while sink.viewers:
+        sink.write(shot((1, 2, 3)))
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    sink.close()
+    assert capfd.readouterr() == ("", "")
+
+
+def test_close_ends_open_streams_and_a_new_show_takes_the_port() -> None:
+    port = free_port()
+    shows = set()
+    for _ in range(2):
+        with sinks.open(f"preview:{port}", STREAM) as sink:
+            assert sink.url == f"http://127.0.0.1:{port}/"
+            shows.add(sink.state()["show"])
+            sink.write(shot((1, 2, 3)))
+            stream = urllib.request.urlopen(sink.url + "stream", timeout=3)
+            next_picture(stream)
+            began = time.monotonic()
+        assert time.monotonic() - began < 2.5
+        stream.read()
+        stream.close()
+    assert len(shows) == 2  # so an open tab loads the new stream
+
+
+def test_a_stuck_viewer_does_not_hold_up_close() -> None:
+    with sinks.open(f"preview:{free_port()}", StreamInfo((1280, 720), Fraction(30))) as sink:
+        noise = np.random.default_rng(1).integers(0, 255, (720, 1280, 4), np.uint8)
+        with socket.create_connection(("127.0.0.1", sink.port)) as viewer, socket.socket() as idle:
+            idle.connect(("127.0.0.1", sink.port))  # sends nothing at all
+            viewer.sendall(b"GET /stream HTTP/1.1\r\nHost: localhost:1\r\n\r\n")
+            for _ in range(30):
+                sink.write(Shot(noise, shot((0, 0, 0)).tick))
+                time.sleep(0.02)
+            began = time.monotonic()
+            sink.close()
+            assert time.monotonic() - began < 4
+    assert not [t for t in threading.enumerate() if t.name == "kfx-preview"]
+
+
+def test_the_next_free_port_is_taken() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with sinks.open(f"preview:{port}", STREAM) as sink:
+            assert port < sink.port < port + 20
+
+
+def test_only_this_machine_is_answered(sink) -> None:
+    assert get(sink.port, "/").status == 200
+    assert get(sink.port, "/", Host="localhost:8765").status == 200
+    assert get(sink.port, "/state", Host=f"evil.example:{sink.port}").status == 403
+    assert get(sink.port, "/state", Host="127.0.0.1.evil.example").status == 403
+    assert get(sink.port, "/stream", Sec_Fetch_Site="cross-site").status == 403
+    assert get(sink.port, "/elsewhere").status == 404
+    assert sink._server.server_address[0] == "127.0.0.1"
+
+
+@pytest.mark.parametrize("spec", ["preview:0", "preview:http", "preview:70000", "preview:-1"])
+def test_no_port(spec: str) -> None:
+    with pytest.raises(UsageError, match="is no port; write preview:8765"):
+        sinks.open(spec, STREAM)

@@ -44,25 +44,24 @@ void main() {
     } else if (PASSINDEX == 1) {
         gl_FragColor = blur(bright, p, vec2(1.6 / RENDERSIZE.x, 0.0));
     } else if (PASSINDEX == 2) {
-        gl_FragColor = blur(across, p, vec2(0.0, 1.6 / RENDERSIZE.y));
-    } else {
-        vec4 plate = IMG_THIS_PIXEL(inputImage);
-        vec3 c = plate.rgb;
-
+        // All that varies slowly is worked out here, at a sixteenth of the pixels.
         // Halation: light scattered back by the base reaches the red layer first.
-        vec3 light = IMG_NORM_PIXEL(glow, p).rgb * (vec3(1.0, 0.32, 0.16) * halation);
-        c += (1.0 - c) * light * (1.0 - 0.6 * luma(c));
-
+        vec3 light = blur(across, p, vec2(0.0, 1.6 / RENDERSIZE.y)).rgb * vec3(1.0, 0.32, 0.16) * halation;
+        light *= 1.0 - 0.6 * luma(IMG_NORM_PIXEL(inputImage, p).rgb);
         vec2 q = (p - 0.5) * vec2(min(RENDERSIZE.x / RENDERSIZE.y, 2.0) / 1.25, 0.8);
         float t = clamp(dot(q, q) * 1.5 - 0.12, 0.0, 1.0);
-        c *= 1.0 - vignette * t * (2.0 - t);
+        gl_FragColor = vec4(light, 1.0 - vignette * t * (2.0 - t));
+    } else {
+        vec4 plate = IMG_THIS_PIXEL(inputImage);
+        vec4 slow = IMG_NORM_PIXEL(glow, p);
+        vec3 c = (plate.rgb + slow.rgb - plate.rgb * slow.rgb) * slow.a;
 
         // The same tile every frame, moved by the R2 sequence (Roberts 2018): takes match.
         // Under 720 lines a pixel is a larger piece of the film, and its grain averages out.
-        float frame = float(FRAMEINDEX % 4096) + kfx_seed * 17.0;
-        vec2 offset = floor(fract(frame * vec2(0.7548777, 0.5698403)) * 256.0);
-        vec2 cell = fract((floor(gl_FragCoord.xy / max(1.0, floor(RENDERSIZE.y / 1080.0 + 0.5))) + offset + 0.5) / 256.0);
-        vec3 noise = IMG_NORM_PIXEL(grainTile, cell).rgb - 0.5;
+        float frame = mod(float(FRAMEINDEX), 4096.0) + kfx_seed * 17.0;
+        vec2 offset = floor(fract(frame * vec2(0.7548777, 0.5698403)) * 256.0) / 256.0;
+        float clump = max(1.0, floor(RENDERSIZE.y / 1080.0 + 0.5));
+        vec3 noise = IMG_NORM_PIXEL(grainTile, fract(p * (RENDERSIZE / (256.0 * clump)) + offset)).rgb - 0.5;
         noise = mix(noise.ggg, noise, colour_grain);
         float y = luma(c);
         float body = 0.35 + y * (1.0 - y) * (2.6 - 1.3 * y);
@@ -71,6 +70,6 @@ void main() {
         // Lifted blacks with a little blue in them, whites that roll off.
         float stock = min(fade * 4.0, 1.0);
         c = c * (1.0 - 0.10 * stock) + vec3(0.055, 0.057, 0.065) * stock;
-        gl_FragColor = vec4(clamp(c, 0.0, 1.0), plate.a);
+        gl_FragColor = vec4(c, plate.a);
     }
 }

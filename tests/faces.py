@@ -4,8 +4,8 @@ from fractions import Fraction
 
 import numpy as np
 
-from kfx.tracking import pose as poses
 from kfx.canonical import canonical
+from kfx.tracking import pose as poses
 from kfx.types import Face, Frame, Tick, freeze
 
 

@@ -121,8 +121,7 @@ def run(
             stats.dropped["capture"] = captured.dropped
             for end in ends:
                 stats.dropped[end.spec] = end.box.dropped
-                for warning in getattr(end.sink, "warnings", []):
-                    stats.warn(f"{end.spec}: {warning}")
+            _note_news(ends, stats)
         if ends and all(end.failed for end in ends):
             raise KfxError("; ".join(stats.warnings) or "every sink has failed")
         return stats
@@ -151,6 +150,7 @@ def _loop(
     while not stop.is_set() and (until is None or clock.now() < until):
         if status and clock.now() - told >= 0.5:
             told = clock.now()
+            _note_news(ends, stats)
             status(stats)
         try:
             frame = captured.take(0.1)
@@ -171,6 +171,12 @@ def _loop(
                 _offer(end, shot, stats)
         if ends and all(end.failed for end in ends):
             return
+
+
+def _note_news(ends: list[_Output], stats: Stats) -> None:
+    for end in ends:
+        for warning in list(getattr(end.sink, "warnings", ())):
+            stats.warn(f"{end.spec}: {warning}")
 
 
 def _faces(tracker: Tracker, frame: Frame, stats: Stats) -> tuple[Face, ...]:

@@ -7,8 +7,8 @@ from functools import cache
 import numpy as np
 import numpy.typing as npt
 
-from kfx.render import facemesh
 from kfx import canonical as c
+from kfx.render import facemesh
 from kfx.types import Landmarks, freeze
 
 SPREAD_IOD = 0.12  # how far a correction of lids or lips reaches into the skin

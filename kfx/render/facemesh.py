@@ -8,8 +8,8 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from kfx.render.gpu import Box
 from kfx import canonical as c
+from kfx.render.gpu import Box
 from kfx.types import Face, Landmarks, freeze
 
 Array = npt.NDArray[np.float32]

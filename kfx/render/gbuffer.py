@@ -16,9 +16,9 @@ from functools import cache
 import moderngl
 import numpy as np
 
+from kfx import canonical as c
 from kfx.render import facemesh
 from kfx.render.gpu import Box, Gpu
-from kfx import canonical as c
 from kfx.types import LANDMARK_COUNT, MAX_FACES, Face, freeze
 
 FEATHER_IOD = 0.16  # coverage rises from 0 at the oval to 1 so far inside

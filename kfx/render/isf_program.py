@@ -26,7 +26,7 @@ uniform float kfx_mix;
 uniform float kfx_seed;
 out vec4 isf_FragColor;
 #define gl_FragColor isf_FragColor
-#define isf_FragNormCoord (gl_FragCoord.xy / RENDERSIZE)
+in vec2 isf_FragNormCoord;
 #define vv_FragNormCoord isf_FragNormCoord
 #define varying in
 #define texture2D texture

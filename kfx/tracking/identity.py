@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from kfx.tracking import pose as poses
 from kfx.canonical import RIGID
+from kfx.tracking import pose as poses
 from kfx.types import MAX_FACES, Landmarks
 
 GATE_IOD = 1.6  # a face moves at most so far between two frames, beyond its predicted place

@@ -16,8 +16,8 @@ from pathlib import Path
 import av
 import numpy as np
 
-from kfx.tracking import pose as poses
 from kfx.canonical import canonical
+from kfx.tracking import pose as poses
 from kfx.tracking.tracker import Tracker
 from kfx.types import Frame
 

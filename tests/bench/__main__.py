@@ -31,7 +31,8 @@ from kfx.types import Frame
 _COPY = """
 uniform sampler2D image;
 out vec4 colour;
-void main() { colour = texture(image, gl_FragCoord.xy / vec2(textureSize(image, 0))); }
+in vec2 isf_FragNormCoord;
+void main() { colour = texture(image, isf_FragNormCoord); }
 """
 
 

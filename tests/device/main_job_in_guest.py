@@ -116,7 +116,7 @@ def look(path: str, folder: Path, name: str, seconds: float) -> dict[str, Any]:
             pictures.append(np.frombuffer(data, np.uint8).reshape(HEIGHT, WIDTH, 3))
     if len(pictures) < 10:
         return {"frames": len(pictures)}
-    np.save(folder / f"{name}.npy", pictures[-1])
+    np.save(folder / f"{name}.npy", np.array(pictures[-10:]))
     moved = [float(np.abs(a.astype(int) - b).mean()) for a, b in itertools.pairwise(pictures)]
     return {
         "frames": len(pictures),
@@ -128,9 +128,11 @@ def look(path: str, folder: Path, name: str, seconds: float) -> dict[str, Any]:
     }
 
 
-def show(folder: Path, name: str, listener: Listener | None = None) -> dict[str, Any]:
+def show(
+    folder: Path, name: str, listener: Listener | None = None, preset: str = PRESET
+) -> dict[str, Any]:
     """One run of the main job; the performer's camera is already there."""
-    arguments = ["-i", f"camera:{CAMERA}", "-p", PRESET, "-o", f"vcam:{VIRTUAL}"]
+    arguments = ["-i", f"camera:{CAMERA}", "-p", preset, "-o", f"vcam:{VIRTUAL}"]
     if listener:
         arguments += ["-o", f"osc://127.0.0.1:{listener.port}"]
     kfx = Kfx(folder, name, *arguments, "--seconds", str(SECONDS))
@@ -148,7 +150,8 @@ def main(folder: Path) -> None:
         listener = Listener()
         results["first"] = show(folder, "first", listener)
         results["osc"] = listener.stop()
-        results["second"] = show(folder, "second")  # v4l2loopback 0.12 opens once by itself
+        # v4l2loopback 0.12 opens once by itself; this show has no effects, to compare with.
+        results["second"] = show(folder, "second", preset="none")
     finally:
         performer.process.send_signal(signal.SIGINT)
         results["performer"] = {"exit": performer.finish(20), "report": performer.report()}

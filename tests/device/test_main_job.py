@@ -82,9 +82,11 @@ def test_the_faces_arrive_by_osc(results: dict[str, Any]) -> None:
 
 
 def test_the_preset_changed_the_picture(results: dict[str, Any], folder: Path) -> None:
-    picture = np.load(folder / "first.npy")
-    assert picture.shape == (240, 320, 3)
-    assert picture.std() > 5
+    """The film stock of supernova lifts the blacks; the show without effects leaves them."""
+    with_effects, clean = (np.load(folder / f"{name}.npy") for name in ("first", "second"))
+    assert with_effects.shape[1:] == clean.shape[1:] == (240, 320, 3)
+    corners = [np.median(shots[:, -40:, :40], axis=(0, 1, 2)) for shots in (with_effects, clean)]
+    assert (corners[0] > corners[1] + 4).all()
 
 
 def test_the_performer_ends_on_ctrl_c(results: dict[str, Any]) -> None:

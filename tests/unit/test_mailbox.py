@@ -36,12 +36,11 @@ def test_a_waiting_queue_keeps_order_across_threads():
 
     thread = threading.Thread(target=fill)
     thread.start()
-    got = []
-    with pytest.raises(Closed):
-        while True:
-            got.append(box.take())
+    got = [box.take() for _ in range(200)]
     thread.join()
     assert got == list(range(200))
+    with pytest.raises(Closed):
+        box.take()
 
 
 def test_close_hands_over_what_is_left_and_then_the_error():

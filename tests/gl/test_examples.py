@@ -1,0 +1,28 @@
+"""Every example runs and does what its first line says."""
+
+import subprocess
+import sys
+
+from tests.conftest import ROOT
+
+
+def run(example, *arguments):
+    command = [sys.executable, str(ROOT / "examples" / example), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    return done.stdout
+
+
+def test_every_example_is_tested():
+    tested = {"render_in_python.py", "landmarks_to_csv.py"}
+    assert {p.name for p in (ROOT / "examples").glob("*.py")} == tested
+
+
+def test_render_in_python_then_landmarks_to_csv(tmp_path):
+    out = tmp_path / "out.mp4"
+    assert "15 frames, 15 with a face" in run("render_in_python.py", out)
+    lines = run("landmarks_to_csv.py", out).splitlines()
+    assert lines[0].startswith("time_s,slot,yaw_deg")
+    rows = [list(map(float, line.split(","))) for line in lines[1:]]
+    assert len(rows) == 15
+    assert all(row[1] == 0 and abs(row[2]) < 30 for row in rows)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 import numpy as np
+import numpy.typing as npt
 
 from kfx.tracking import Finder, open_finder
 from kfx.tracking import pose as poses
@@ -15,6 +16,7 @@ from kfx.types import MAX_FACES, Face, Frame, freeze
 
 FADE_IN_S = 0.10
 FADE_OUT_S = 0.15
+CUT_LEVELS = 40.0  # mean change of a coarse picture, of 255, that makes a cut
 GAP_S = 0.5  # a longer pause between two frames is treated as a cut for the filters
 
 
@@ -40,6 +42,7 @@ class Tracker:
         self._identity = Identity(max_faces)
         self._shown: dict[int, _Shown] = {}
         self._time: float | None = None
+        self._coarse: npt.NDArray[np.int16] | None = None
 
     def __enter__(self) -> Tracker:
         return self
@@ -58,6 +61,7 @@ class Tracker:
         self._identity.reset()
         self._shown.clear()
         self._time = None
+        self._coarse = None
 
     def track(self, frame: Frame) -> tuple[Face, ...]:
         """The faces of `frame`, landmarks in pixels of the whole frame."""
@@ -67,14 +71,26 @@ class Tracker:
             self.reset()
             dt = 0.0
         self._time = time
-        first = not self._shown and dt == 0.0
+        first = dt == 0.0
         sightings = [Sighting.of(found) for found in self._finder.find(frame)]
         found = self._identity.assign(sightings, time)
         for slot, sighting in found.items():
             self._show(slot, sighting, dt, at_once=first)
+        cut = self._is_cut(frame)
         for slot in [s for s in self._shown if s not in found]:
-            self._fade(slot, dt)
+            # At a cut a face is gone at once: its effect must not hang in the next shot.
+            self._fade(slot, FADE_OUT_S if cut else dt)
         return tuple(self._shown[slot].face for slot in sorted(self._shown))
+
+    def _is_cut(self, frame: Frame) -> bool:
+        """Whether the picture has changed as a whole since the frame before."""
+        height, width = frame.pixels.shape[:2]
+        step_y, step_x = max(1, height // 18), max(1, width // 32)
+        coarse = frame.pixels[step_y // 2 :: step_y, step_x // 2 :: step_x, 1].astype(np.int16)
+        before, self._coarse = self._coarse, coarse
+        if before is None or before.shape != coarse.shape:
+            return False
+        return float(np.abs(coarse - before).mean()) > CUT_LEVELS
 
     def _show(self, slot: int, sighting: Sighting, dt: float, *, at_once: bool) -> None:
         shown = self._shown.get(slot)

@@ -1,25 +1,30 @@
 """Finds faces with MediaPipe's FaceMesh, 478 landmarks with irises.
 
 A FaceMesh that is asked for more faces than are present searches every frame (3.5 ms instead of
-2.1 at 720p). So the mesh in use is the one for as many faces as were seen last, and the cheaper
-face detector looks every `SEARCH_EVERY` frames whether there are more.
+2.1 at 720p), and the detector inside it misses small faces. So one FaceMesh follows one face in
+the whole frame; the full-range detector looks every `SEARCH_EVERY` frames for others, and each of
+those gets a FaceMesh of its own on a crop that follows it.
 """
 
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from typing import Any
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from kfx.errors import KfxError
 from kfx.types import Frame, Landmarks
 
 SEARCH_EVERY = 10  # frames
-FEWER_AFTER = 15  # frames with fewer faces than asked for, before asking for fewer
 TRACK_SIDE_PX = 1280  # a longer picture is tracked on a copy of this size
-_MESHES = (1, 2, 4, 8)
+CROP_FACES = 2.2  # side of a crop in face heights
+LOST_AFTER = 3  # frames without a face after which a crop is given up
+
+Picture = npt.NDArray[np.uint8]
 
 
 def _mediapipe() -> Any:
@@ -34,45 +39,75 @@ def _mediapipe() -> Any:
     return mediapipe
 
 
+@dataclass
+class _Crop:
+    """A face followed on its own: centre and side in pixels of the tracked picture."""
+
+    mesh: Any
+    x: float
+    y: float
+    side: float
+    missed: int = 0
+
+    def find(self, rgb: Picture) -> Landmarks | None:
+        """The face's landmarks in pixels of the whole picture; the crop moves on with it."""
+        height, width = rgb.shape[:2]
+        side = int(min(max(48.0, self.side), height, width))
+        left = int(min(max(0.0, self.x - side / 2), width - side))
+        top = int(min(max(0.0, self.y - side / 2), height - side))
+        crop = np.ascontiguousarray(rgb[top : top + side, left : left + side])
+        faces = _landmarks(self.mesh, crop)
+        if not faces:
+            self.missed += 1
+            return None
+        self.missed = 0
+        points = faces[0] + np.float32([left, top, 0])
+        low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+        self.x, self.y = (float(v) for v in (low + high) / 2)
+        self.side = CROP_FACES * float((high - low).max())
+        return points
+
+
 class MediaPipe:
-    """FaceMesh and the short-range face detector from the MediaPipe wheel, on the CPU."""
+    """FaceMesh and the full-range face detector from the MediaPipe wheel, on the CPU."""
 
     def __init__(self, max_faces: int) -> None:
         self._mp = _mediapipe()
         self._max_faces = max_faces
-        self._meshes: dict[int, Any] = {}
+        self._main = self._new_mesh()
+        self._spare: list[Any] = []
+        self._crops: list[_Crop] = []
         self._detector: Any = None
-        self.reset()
-        self._mesh(1)
+        self._count = 0
 
     def reset(self) -> None:
-        self._asked = 1
-        self._fewer = 0
         self._count = 0
-        for mesh in self._meshes.values():
-            mesh.reset()
+        while self._crops:
+            self._give_up(self._crops[0])
+        self._main.reset()
 
     def close(self) -> None:
-        for graph in [*self._meshes.values(), self._detector]:
+        for graph in [self._main, self._detector, *self._spare, *(c.mesh for c in self._crops)]:
             if graph is not None:
                 graph.close()
-        self._meshes.clear()
-        self._detector = None
+        self._spare, self._crops, self._detector = [], [], None
 
     def find(self, frame: Frame) -> list[Landmarks]:
         rgb = self._picture(frame)
-        if self._count % SEARCH_EVERY == 0 and self._asked < self._max_faces:
-            self._ask_for(self._faces_there(rgb), rgb)
+        found = _landmarks(self._main, rgb)
+        for crop in list(self._crops):
+            points = crop.find(rgb)
+            if points is not None and not any(_same(points, other) for other in found):
+                found.append(points)
+            elif points is not None or crop.missed >= LOST_AFTER:
+                self._give_up(crop)
+        if self._count % SEARCH_EVERY == 0 and len(found) < self._max_faces:
+            found += self._search(rgb, found)
         self._count += 1
-        found = self._landmarks(self._mesh(self._asked), rgb)
-        self._fewer = self._fewer + 1 if len(found) <= _smaller(self._asked) else 0
-        if self._fewer > FEWER_AFTER:
-            self._ask_for(len(found), rgb, or_fewer=True)
-        height, width = frame.pixels.shape[:2]
-        scale = np.array([width, height, width], np.float32)
-        return _distinct([points * scale for points in found])[: self._max_faces]
+        scale = np.float32(frame.pixels.shape[1] / rgb.shape[1])
+        return [points * scale for points in found[: self._max_faces]]
 
-    def _picture(self, frame: Frame) -> np.ndarray[Any, Any]:
+    def _picture(self, frame: Frame) -> Picture:
         """A contiguous RGB copy, at most `TRACK_SIDE_PX` long."""
         rgb = cv2.cvtColor(frame.pixels, cv2.COLOR_RGBA2RGB)
         height, width = rgb.shape[:2]
@@ -82,47 +117,59 @@ class MediaPipe:
         rgb.flags.writeable = False
         return rgb
 
-    def _mesh(self, faces: int) -> Any:
-        size = next(n for n in _MESHES if n >= faces)
-        if size not in self._meshes:
-            self._meshes[size] = self._mp.solutions.face_mesh.FaceMesh(
-                max_num_faces=size, refine_landmarks=True
-            )
-        return self._meshes[size]
-
-    def _faces_there(self, rgb: np.ndarray[Any, Any]) -> int:
+    def _search(self, rgb: Picture, found: list[Landmarks]) -> list[Landmarks]:
+        """Faces that nothing follows yet; each gets a crop if a FaceMesh agrees."""
         if self._detector is None:
             self._detector = self._mp.solutions.face_detection.FaceDetection(
-                model_selection=0, min_detection_confidence=0.5
+                model_selection=1, min_detection_confidence=0.5
             )
-        return len(self._detector.process(rgb).detections or ())
+        height, width = rgb.shape[:2]
+        new: list[Landmarks] = []
+        for detection in self._detector.process(rgb).detections or ():
+            box = detection.location_data.relative_bounding_box
+            x, y = (box.xmin + box.width / 2) * width, (box.ymin + box.height / 2) * height
+            if any(_inside(x, y, points) for points in (*found, *new)):
+                continue
+            if len(found) + len(new) >= self._max_faces:
+                break
+            mesh = self._spare.pop() if self._spare else self._new_mesh()
+            crop = _Crop(mesh, x, y, CROP_FACES * max(box.width * width, box.height * height))
+            self._crops.append(crop)
+            points = crop.find(rgb)
+            if points is not None and not any(_same(points, p) for p in (*found, *new)):
+                new.append(points)
+            else:
+                self._give_up(crop)
+        return new
 
-    def _ask_for(self, faces: int, rgb: np.ndarray[Any, Any], *, or_fewer: bool = False) -> None:
-        wanted = next(n for n in _MESHES if n >= min(max(1, faces), self._max_faces))
-        if wanted > self._asked or (or_fewer and wanted < self._asked):
-            self._asked, self._fewer = wanted, 0
-            self._mesh(wanted).reset()
+    def _new_mesh(self) -> Any:
+        return self._mp.solutions.face_mesh.FaceMesh(max_num_faces=1, refine_landmarks=True)
 
-    @staticmethod
-    def _landmarks(mesh: Any, rgb: np.ndarray[Any, Any]) -> list[Landmarks]:
-        faces = mesh.process(rgb).multi_face_landmarks or []
-        return [np.array([(p.x, p.y, p.z) for p in f.landmark], dtype=np.float32) for f in faces]
+    def _give_up(self, crop: _Crop) -> None:
+        self._crops.remove(crop)
+        crop.mesh.reset()
+        self._spare.append(crop.mesh)
 
 
-def _smaller(asked: int) -> int:
-    """The number of faces for which the next smaller mesh would do."""
-    return max((n for n in _MESHES if n < asked), default=-1)
+def _landmarks(mesh: Any, rgb: Picture) -> list[Landmarks]:
+    """(478, 3) arrays in pixels of `rgb`."""
+    height, width = rgb.shape[:2]
+    scale = np.array([width, height, width], np.float32)
+    faces = mesh.process(rgb).multi_face_landmarks or []
+    return [
+        np.array([(p.x, p.y, p.z) for p in f.landmark], dtype=np.float32) * scale for f in faces
+    ]
 
 
-def _distinct(faces: list[Landmarks]) -> list[Landmarks]:
-    """Without faces that lie on one another: FaceMesh can follow one face twice."""
-    kept: list[Landmarks] = []
-    for face in faces:
-        width = float(np.ptp(face[:, 0]))
-        centre = face[:, :2].mean(axis=0)
-        if all(np.linalg.norm(centre - k[:, :2].mean(axis=0)) > 0.3 * width for k in kept):
-            kept.append(face)
-    return kept
+def _inside(x: float, y: float, points: Landmarks) -> bool:
+    low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
+    return bool(low[0] < x < high[0] and low[1] < y < high[1])
+
+
+def _same(a: Landmarks, b: Landmarks) -> bool:
+    """Whether two faces lie on one another."""
+    away = np.linalg.norm(a[:, :2].mean(axis=0) - b[:, :2].mean(axis=0))
+    return bool(away < 0.3 * np.ptp(a[:, 0]))
 
 
 def open_finder(max_faces: int) -> MediaPipe:

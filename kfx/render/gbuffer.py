@@ -79,14 +79,6 @@ def _normals() -> facemesh.Array:
     return freeze(normals.astype(np.float32))
 
 
-@cache
-def _parts() -> facemesh.Array:
-    """(478, 4) parts of each vertex of the skin mesh: lips where the lip contours are."""
-    parts = np.zeros((LANDMARK_COUNT, 4), np.float32)
-    parts[:, 0] = 1.0
-    return freeze(parts)
-
-
 class GBuffer:
     """Textures of the face G-buffer, drawn by `draw` and read by name from `images`."""
 
@@ -226,7 +218,8 @@ def _mesh(face: Face) -> tuple[facemesh.Array, facemesh.Triangles, facemesh.Tria
     normals = (_normals() @ linear.T) * (1, -1, -1)
     # Coverage also fades where the skin turns away: a profile's edge isn't a cut-out.
     coverage = _coverage() * np.clip((normals[:, 2] - 0.05) / 0.35, 0.0, 1.0)
-    base = np.hstack([points, mesh.uv, normals, _parts(), coverage[:, None]])
+    skin = np.tile(np.float32([1, 0, 0, 0]), (LANDMARK_COUNT, 1))
+    base = np.hstack([points, mesh.uv, normals, skin, coverage[:, None]])
     vertices = [base]
     overlay = []
     count = len(base)

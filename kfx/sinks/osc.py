@@ -29,6 +29,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 import numpy as np
 import numpy.typing as npt
+from pythonosc.osc_message_builder import OscMessageBuilder
 
 from kfx import clock
 from kfx.errors import KfxError, UsageError
@@ -140,15 +141,14 @@ def _text(text: str) -> bytes:
 
 def message(address: str, tags: str, *values: int | float | str) -> bytes:
     """One OSC message; `tags` of ``i``, ``f`` and ``s``, one for each value."""
-    packed = (
-        _text(str(value)) if tag == "s" else struct.pack(">" + tag, value)
-        for tag, value in zip(tags, values, strict=True)
-    )
-    return _text(address) + _text("," + tags) + b"".join(packed)
+    builder = OscMessageBuilder(address)
+    for tag, value in zip(tags, values, strict=True):
+        builder.add_arg(value, tag)
+    return builder.build().dgram
 
 
 def bundle(tag: int, messages: list[bytes]) -> bytes:
-    """One OSC bundle with an NTP time tag."""
+    """One OSC bundle with an NTP time tag (python-osc's builder would parse each part again)."""
     parts = (struct.pack(">I", len(m)) + m for m in messages)
     return b"#bundle\0" + struct.pack(">Q", tag) + b"".join(parts)
 

@@ -139,7 +139,7 @@ void main() {
         // Gone before the lids meet, and where the iris is only a few pixels.
         float gap = distance(landmark(slot, right ? 159 : 386).xy, landmark(slot, right ? 145 : 374).xy);
         float awake = smoothstep(0.07, 0.15, gap / max(distance(corner_a, corner_b), 1.0));
-        float seen = opening * c.w * awake * smoothstep(2.0, 5.0, wide);
+        float seen = opening * c.w * awake * smoothstep(3.0, 6.0, wide);
         vec3 spill = palette(0.5) * glow * 0.16 * exp(-3.0 * max(0.0, r - 1.0)) * lit;
         vec3 eye = mix(1.0 - (1.0 - plate.rgb) * (1.0 - clamp(spill, 0.0, 1.0)), shaded, disc);
         result.rgb = mix(result.rgb, eye, seen);

@@ -133,6 +133,8 @@ def show(
 ) -> dict[str, Any]:
     """One run of the main job; the performer's camera is already there."""
     arguments = ["-i", f"camera:{CAMERA}", "-p", preset, "-o", f"vcam:{VIRTUAL}"]
+    if preset == "supernova":
+        arguments += ["--set", "film.fade=0.3"]  # blacks lifted by 14 of 255: seen through YUV
     if listener:
         arguments += ["-o", f"osc://127.0.0.1:{listener.port}"]
     kfx = Kfx(folder, name, *arguments, "--seconds", str(SECONDS))

@@ -82,7 +82,7 @@ def test_the_faces_arrive_by_osc(results: dict[str, Any]) -> None:
 
 
 def test_the_preset_changed_the_picture(results: dict[str, Any], folder: Path) -> None:
-    """The film stock of supernova lifts the blacks; the show without effects leaves them."""
+    """The film stock of the first show lifts the blacks; the one without effects leaves them."""
     with_effects, clean = (np.load(folder / f"{name}.npy") for name in ("first", "second"))
     assert with_effects.shape[1:] == clean.shape[1:] == (240, 320, 3)
     corners = [np.median(shots[:, -40:, :40], axis=(0, 1, 2)) for shots in (with_effects, clean)]

@@ -134,12 +134,21 @@ class CameraSource:
                     self._capture.release()
                     return None
             if good and image is not None and image.size:
+                image = self._unrolled(image)
                 channels = 1 if image.ndim == 2 else image.shape[2]
                 return captured, freeze(cv2.cvtColor(image, _CONVERT[channels]))
             if clock.now() - began > patience_s:
                 return None
             clock.pause(0.01)
         return None
+
+    def _unrolled(self, image: Pixels) -> Pixels:
+        """OpenCV gives a V4L2 camera's plain BGR pictures as one long row: fold it again."""
+        width = int(self._capture.get(cv2.CAP_PROP_FRAME_WIDTH))
+        height = int(self._capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+        if image.shape[0] == 1 and height > 1 and image.size == width * height * 3:
+            return image.reshape(height, width, 3)
+        return image
 
     def _time(self, captured: float) -> Fraction:
         """Seconds since opening, to the microsecond, always rising."""

@@ -191,6 +191,16 @@ def test_other_pixel_layouts(fake, channels):
         assert frame.pixels[0, 0, 0] == 90
 
 
+def test_a_picture_given_as_one_long_row_is_folded(fake):
+    """OpenCV does so with V4L2 cameras that send plain BGR, the kernel's vivid among them."""
+    picture = np.zeros((480, 640, 3), np.uint8)
+    picture[100, 200] = (1, 2, 3)
+    fake.image = picture.reshape(1, -1)
+    with sources.open("camera:0?size=640x480") as source:
+        assert source.info.size == (640, 480)
+        assert next(source.frames()).pixels[100, 200].tolist() == [3, 2, 1, 255]
+
+
 def test_a_change_of_size_is_an_error(fake):
     source = sources.open("camera:0?size=640x480")
     frames = source.frames()

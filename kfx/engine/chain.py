@@ -9,13 +9,14 @@ from typing import Any
 import moderngl
 import numpy as np
 
-from kfx.engine.plan import Plan, compile_plan
+from kfx.engine.plan import Plan, Step, compile_plan
 from kfx.motion.base import Motion
 from kfx.motion.guard import believable
 from kfx.presets import Preset
-from kfx.render import facemesh
+from kfx.render import facemesh, isf_join
 from kfx.render.gbuffer import GBuffer
 from kfx.render.gpu import Box, Gpu, PixelPool
+from kfx.render.isf import Shader
 from kfx.render.isf_program import Program, automatic_values
 from kfx.render.warp import Warp
 from kfx.types import Face, Landmarks, Pixels, Tick, freeze
@@ -28,8 +29,10 @@ class Chain:
     again only when nobody holds the view any more.
     """
 
-    def __init__(self, gpu: Gpu, preset: Preset, size: tuple[int, int]) -> None:
-        self.plan: Plan = compile_plan(preset)
+    def __init__(
+        self, gpu: Gpu, preset: Preset, size: tuple[int, int], *, join: bool = True
+    ) -> None:
+        self.plan: Plan = compile_plan(preset, join=join)
         self.size = size
         self.shown: tuple[Face, ...] = ()  # the faces of the last tick as drawn
         self._gpu = gpu
@@ -39,13 +42,12 @@ class Chain:
         self._canvas = gpu.acquire(size)
         self._spare = gpu.acquire(size)
         self._motions: list[Motion] = []
-        self._programs: dict[int, Program] = {}
+        self._programs: dict[int, Program] = {}  # by the place of a step's first link
         for step in self.plan.steps:
-            for place, link in step.links:
-                if step.kind == "warp":
-                    self._motions.append(link.effect.source(link.values))
-                else:
-                    self._programs[place] = Program(gpu, link.effect.source, size)
+            if step.kind == "warp":
+                self._motions += [link.effect.source(link.values) for _, link in step.links]
+            else:
+                self._programs[step.links[0][0]] = Program(gpu, _shader_of(step), size)
         self._warp = Warp(gpu, size) if self._motions else None
         images = self.plan.face_images
         self._gbuffer = GBuffer(gpu, size, images) if images else None
@@ -87,15 +89,14 @@ class Chain:
             if self._gbuffer is not None and not buffered:
                 self._gbuffer.draw(self.shown, facemesh.union(self._face_boxes()))
                 buffered = True
-            for place, link in step.links:
-                values = self._values(link.values, tick)
-                shader = link.effect.source
-                if step.kind == "boxes":
-                    self._draw_boxes(self._programs[place], shader, values)
-                else:
-                    images = self._images(self._canvas)
-                    self._programs[place].draw(self._spare, images, values)
-                    self._canvas, self._spare = self._spare, self._canvas
+            program = self._programs[step.links[0][0]]
+            each = [self._values(link.values, tick) for _, link in step.links]
+            values = isf_join.joined_values(each) if len(each) > 1 else each[0]
+            if step.kind == "boxes":
+                self._draw_boxes(program, program.shader, values)
+            else:
+                program.draw(self._spare, self._images(self._canvas), values)
+                self._canvas, self._spare = self._spare, self._canvas
         return self._read()
 
     def _drive(self, tick: Tick) -> list[tuple[Face, Landmarks]]:
@@ -166,6 +167,12 @@ class Chain:
         buffer = self._pool.take()
         self._gpu.target(self._canvas).read_into(buffer, components=4)
         return freeze(buffer[::-1])
+
+
+def _shader_of(step: Step) -> Shader:
+    """What a step draws: its one shader, or its shaders joined."""
+    shaders = [link.effect.source for _, link in step.links]
+    return isf_join.join(shaders) if len(shaders) > 1 else shaders[0]
 
 
 def _moved(face: Face, points: Landmarks) -> Face:

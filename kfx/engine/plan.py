@@ -1,8 +1,10 @@
 """Turns a preset's chain into passes, before any GL exists.
 
 All motion effects compose into one warp, which comes first. A shader that changes only faces or
-eyes is drawn over their boxes in place; any other shader is one pass over the full frame.
-Effects whose `mix` is 0 aren't planned at all: the picture passes untouched, to the bit.
+eyes is drawn over their boxes in place; any other shader is one pass over the full frame. A
+shader that reads the picture only at its own pixel is joined with the one before it, so that
+both are one pass. Effects whose `mix` is 0 aren't planned at all: the picture passes untouched,
+to the bit.
 """
 
 from __future__ import annotations
@@ -11,20 +13,31 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kfx.presets import Link, Preset
+from kfx.render import isf_join
+
+Kind = Literal["warp", "boxes", "frame"]
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One pass: the links it draws and where."""
+    """One drawing: the links it draws and where."""
 
-    kind: Literal["warp", "boxes", "frame"]
+    kind: Kind
     links: tuple[tuple[int, Link], ...]  # with their place in the preset's chain
 
     @property
     def text(self) -> str:
+        """The step for people: ``film + lut_grade: one pass over the full frame``."""
         names = " + ".join(link.effect.name for _, link in self.links)
-        where = {"warp": "one warp of the face boxes", "boxes": "in place", "frame": "full frame"}
-        return f"{names}: {where[self.kind]}"
+        first = self.links[0][1].effect.source
+        if self.kind == "warp":
+            return f"{names}: one warp of the face boxes"
+        region = {"face": "faces", "eyes": "eyes"}.get(first.region, "")
+        where = "over the full frame" if self.kind == "frame" else f"in place, {region} only"
+        before = [f"{p.target} {_size_text(p)}" for p in first.passes[:-1]]
+        small = f", after {', '.join(before)}" if before else ""
+        joined = "one pass" if len(self.links) > 1 else "a pass"
+        return f"{names}: {joined} {where}{small}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,16 +57,38 @@ class Plan:
         return bool(self.face_images) or any(step.kind != "frame" for step in self.steps)
 
 
-def compile_plan(preset: Preset) -> Plan:
-    """The plan of a preset. Never fails: `presets.load` has checked everything."""
+def compile_plan(preset: Preset, *, join: bool = True) -> Plan:
+    """The plan of a preset. Never fails: `presets.load` has checked everything.
+
+    `join=False` gives every shader its own pass: slower, and the same picture.
+    """
     active = [(i, link) for i, link in enumerate(preset.chain) if link.values["mix"] != 0.0]
     motions = tuple((i, link) for i, link in active if link.effect.kind == "motion")
     steps = [Step("warp", motions)] if motions else []
     images: dict[str, None] = {}
     for i, link in active:
-        if link.effect.kind == "shader":
-            shader = link.effect.source
-            kind: Literal["boxes", "frame"] = "frame" if shader.region == "frame" else "boxes"
+        if link.effect.kind != "shader":
+            continue
+        shader = link.effect.source
+        images.update(dict.fromkeys(shader.face_images))
+        kind: Kind = "frame" if shader.region == "frame" else "boxes"
+        if join and steps and _joins(steps[-1], link):
+            steps[-1] = Step(kind, (*steps[-1].links, (i, link)))
+        else:
             steps.append(Step(kind, ((i, link),)))
-            images.update(dict.fromkeys(shader.face_images))
     return Plan(tuple(steps), tuple(images))
+
+
+def _joins(step: Step, link: Link) -> bool:
+    """Whether `link` can be drawn in the same pass as `step`."""
+    if step.kind == "warp":
+        return False
+    first, shader = step.links[0][1].effect.source, link.effect.source
+    return (
+        first.region == shader.region and isf_join.can_lead(first) and isf_join.can_follow(shader)
+    )
+
+
+def _size_text(one: object) -> str:
+    width = getattr(one, "width", None)
+    return f"({width.replace('$', '').lower()} wide)" if width else "(full size)"

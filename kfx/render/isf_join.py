@@ -1,0 +1,182 @@
+"""Joins shaders that read only their own pixel into the one before them: one pass for several.
+
+The result is an ordinary `Shader`, so `Program` draws it like any other. Each shader becomes a
+stage: its globals, knobs and images get a prefix, its ``main`` a name, and "this pixel of
+inputImage" becomes the colour that the stage before has left, rounded to 8 bits as a texture
+between two passes would round it.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from kfx.render.isf import HOST_FLOATS, Shader
+from kfx.render.isf_reads import (
+    own_pixel_pattern,
+    reads_own_pixel,
+    size_pattern,
+    without_comments,
+)
+
+_TOKEN = re.compile(r"[A-Za-z_]\w*|#|\d[\w.]*|\S|\n")
+_NAME = re.compile(r"[A-Za-z_]\w*")
+_WORD = re.compile(r"(?<![\w.])[A-Za-z_]\w*")
+_DEFINE = re.compile(r"^[ \t]*#[ \t]*define[ \t]+(\w+)", re.M)
+# What can't be renamed safely, or what only makes sense in a program of its own.
+_APART = re.compile(
+    r"\b(?:struct|discard|varying|layout|gl_FragData|gl_FragDepth|isf_FragColor)\b"
+    r"|#[ \t]*(?:version|extension|pragma|include|undef)|\\\n"
+)
+_QUALIFIERS = {"const", "uniform", "highp", "mediump", "lowp", "precision", "in", "out", "inout"}
+
+
+def can_follow(shader: Shader) -> bool:
+    """Whether `shader` can be joined to the one before it."""
+    return (
+        shader.images[:1] == ("inputImage",)
+        and len(shader.passes) == 1
+        and shader.passes[0].target is None
+        and reads_own_pixel(shader.body, "inputImage")
+        and can_lead(shader)
+    )
+
+
+def can_lead(shader: Shader) -> bool:
+    """Whether others can be joined to `shader`; its own reads don't matter."""
+    return (
+        "inputImage" in shader.images
+        and shader.passes[-1].target is None
+        and not getattr(shader, "vertex", None)
+        and not getattr(shader, "history", None)
+        and _APART.search(without_comments(shader.body)) is None
+    )
+
+
+def join(shaders: Sequence[Shader]) -> Shader:
+    """One shader that draws what `shaders` draw one after the other.
+
+    The first one must satisfy `can_lead`, the others `can_follow`.
+    """
+    first = shaders[0]
+    types: dict[str, str] = {}
+    images: dict[str, None] = dict.fromkeys(first.images)
+    imported: dict[str, Any] = {}
+    unfiltered: set[str] = set()
+    bodies = []
+    calls = []
+    for n, shader in enumerate(shaders):
+        prefix = _prefix(n)
+        body = without_comments(shader.body)
+        if n:
+            body = size_pattern("inputImage").sub("RENDERSIZE", body)
+            body = own_pixel_pattern("inputImage").sub("kfx_picture", body)
+        images.update(dict.fromkeys(shader.images))
+        names = {name: prefix + name for name in _globals(body)}
+        for name, kind in shader.types.items():
+            if name in HOST_FLOATS:
+                types[name] = kind
+            else:
+                names[name] = prefix + name
+                types[prefix + name] = kind
+        for name, path in shader.imported.items():
+            names[name] = prefix + name
+            imported[prefix + name] = path
+        unfiltered |= {prefix + name for name in shader.unfiltered}
+        for one in shader.passes:
+            if one.target:
+                names[one.target] = prefix + one.target
+        names |= {name: prefix + name for name in ("main", "kfx_seed")}
+        types |= {prefix + name: "float" for name in ("kfx_mix", "kfx_seed")}
+        if n:
+            names["PASSINDEX"] = "0"
+        bodies.append(_WORD.sub(lambda word, names=names: names.get(word[0], word[0]), body))
+        before = "kfx_picture" if n else "IMG_THIS_PIXEL(inputImage)"
+        calls.append(
+            f"    {prefix}main();\n"
+            + ("    if (PASSINDEX != kfx_last_pass) return;\n" if n == 0 else "")
+            + f"    if ({prefix}kfx_mix < 1.0)"
+            f" gl_FragColor = mix({before}, gl_FragColor, {prefix}kfx_mix);\n"
+            + ("    kfx_picture = kfx_stored(gl_FragColor);\n" if n < len(shaders) - 1 else "")
+        )
+    body = (
+        "vec4 kfx_picture;\n"
+        f"const int kfx_last_pass = {len(first.passes) - 1};\n"
+        "vec4 kfx_stored(vec4 c) {\n"
+        "    return floor(clamp(c, 0.0, 1.0) * 255.0 + 0.5) * (1.0 / 255.0);\n}\n"
+        + "\n".join(bodies)
+        + "\nvoid main() {\n"
+        + "".join(calls)
+        + "}\n"
+    )
+    targets = [replace(p, target=p.target and _prefix(0) + p.target) for p in first.passes]
+    return replace(
+        first,
+        name=" + ".join(shader.name for shader in shaders),
+        body=body,
+        first_line=1,
+        knobs={},
+        types=types,
+        images=tuple(images),
+        imported=imported,
+        unfiltered=frozenset(unfiltered),
+        passes=tuple(targets),
+        margin_iod=max(shader.margin_iod for shader in shaders),
+    )
+
+
+def joined_values(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The uniforms of a joined shader from those of its stages, in their order."""
+    together = dict(values[0])  # the automatic ones; the first one's knobs size its passes
+    for n, one in enumerate(values):
+        together |= {_prefix(n) + name: value for name, value in one.items()}
+    together["kfx_mix"] = 1.0
+    return together
+
+
+def _prefix(n: int) -> str:
+    return f"k{n}_"
+
+
+def _globals(body: str) -> set[str]:
+    """The names that a body declares outside of any function, its macros included."""
+    found = set(_DEFINE.findall(body))
+    code = re.sub(r"^[ \t]*#[^\n]*", "", body, flags=re.M)
+    depth = 0
+    statement: list[str] = []
+    for token in _TOKEN.findall(code):
+        if token == "\n":
+            continue
+        if token in "{(":
+            if depth == 0:
+                statement.append(token)
+                if token == "{":
+                    found |= _declared(statement)
+                    statement = []
+            depth += 1
+        elif token in "})":
+            depth -= 1
+            if depth == 0 and token == "}":
+                statement = []
+        elif depth == 0 and token == ";":
+            found |= _declared(statement)
+            statement = []
+        elif depth == 0:
+            statement.append(token)
+    return found
+
+
+def _declared(statement: list[str]) -> set[str]:
+    """The function or the variables that one file-scope statement declares."""
+    words = [token for token in statement if token not in _QUALIFIERS]
+    found = {
+        after
+        for before, after in itertools.pairwise(words)
+        if before == "," and _NAME.fullmatch(after)
+    }
+    if len(words) > 1 and _NAME.fullmatch(words[1]):
+        found.add(words[1])
+    return found

@@ -22,7 +22,7 @@ from typing import Any
 from kfx import assets, effects
 from kfx.effects import EffectSpec
 from kfx.errors import KfxError, UsageError
-from kfx.params import Value, parse
+from kfx.params import File, Value, parse
 
 VERSION = 1
 _KEYS = ("version", "doc", "seed", "chain")
@@ -61,9 +61,7 @@ def load(name: str) -> Preset:
     if name == "none":
         return Preset("none", "the clean plate", ())
     if name.endswith(".fs"):
-        spec = effects.find(name)
-        link = Link(spec, {knob: one.default for knob, one in spec.knobs.items()})
-        return Preset(spec.name, spec.doc, (link,), path=name)
+        return replace(alone(effects.find(name)), path=name)
     path = Path(name) if name.endswith(".toml") else assets.folder("presets") / f"{name}.toml"
     try:
         text = path.read_text(encoding="utf-8")
@@ -72,6 +70,12 @@ def load(name: str) -> Preset:
     except UnicodeDecodeError as error:
         raise KfxError(f"{path}: this is no UTF-8 text; save it as UTF-8") from error
     return read(text, str(path), path.stem)
+
+
+def alone(effect: EffectSpec) -> Preset:
+    """A preset of this one effect as it comes."""
+    link = Link(effect, {knob: one.default for knob, one in effect.knobs.items()})
+    return Preset(effect.name, effect.doc, (link,))
 
 
 def read(text: str, place: str, name: str) -> Preset:
@@ -95,7 +99,8 @@ def read(text: str, place: str, name: str) -> Preset:
         raise KfxError(f"{place}: doc: {doc!r} is no text")
     if not isinstance(chain, list) or not all(isinstance(entry, dict) for entry in chain):
         raise KfxError(f"{place}: chain: write every effect as its own [[chain]] table")
-    links = tuple(_link(entry, f"{place}: chain[{i}]") for i, entry in enumerate(chain))
+    folder = Path(place).parent
+    links = tuple(_link(entry, f"{place}: chain[{i}]", folder) for i, entry in enumerate(chain))
     return Preset(name, doc, links, seed, place)
 
 
@@ -121,14 +126,22 @@ def with_settings(preset: Preset, settings: list[str]) -> Preset:
             near = _nearest(knob, tuple(link.effect.knobs))
             raise UsageError(f"--set {setting}: {wanted} has no knob {knob!r}; {near}")
         try:
-            value = parse(link.effect.knobs[knob], text)
+            one = link.effect.knobs[knob]
+            value = parse(one, text)
+            if isinstance(one, File) and value:  # typed by hand, so it may lie anywhere
+                here = Path(str(value)).expanduser().resolve()
+                value = str(here) if here.is_file() else one.find(str(value), *_folders(preset))
         except ValueError as error:
             raise UsageError(f"--set {setting}: {error}") from error
         chain[places[number]] = Link(link.effect, {**link.values, knob: value})
     return replace(preset, chain=tuple(chain))
 
 
-def _link(entry: Mapping[str, Any], place: str) -> Link:
+def _folders(preset: Preset) -> tuple[Path, ...]:
+    return (Path(preset.path).parent,) if preset.path else ()
+
+
+def _link(entry: Mapping[str, Any], place: str, folder: Path) -> Link:
     name = entry.get("effect")
     if not isinstance(name, str):
         raise KfxError(f'{place}: effect is missing; write effect = "film", see: kfx list effects')
@@ -144,7 +157,10 @@ def _link(entry: Mapping[str, Any], place: str) -> Link:
             near = _nearest(key, tuple(spec.knobs))
             raise KfxError(f"{place} ({name}): {key!r} is no knob of it; {near}")
         try:
-            values[key] = spec.knobs[key].check(value)
+            one = spec.knobs[key]
+            values[key] = one.check(value)
+            if isinstance(one, File):
+                values[key] = one.find(value, folder)
         except ValueError as error:
             raise KfxError(f"{place} ({name}): {key}: {error}") from error
     return Link(spec, values)

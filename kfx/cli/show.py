@@ -8,11 +8,13 @@ from typing import Any
 EPILOG = """examples:
   kfx show iris_nova
   kfx show supernova
+  kfx show looks/mine.toml --plan    only the passes it compiles to
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("name", metavar="EFFECT", help="an effect or a preset")
+    parser.add_argument("name", metavar="NAME", help="an effect, a preset, or a file of either")
+    parser.add_argument("--plan", action="store_true", help="show only the passes it compiles to")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -20,9 +22,13 @@ def run(options: argparse.Namespace) -> int:
 
     name = options.name
     if name in presets.names() or name.endswith(".toml"):
-        print(_preset_text(presets.load(name)))
+        preset = presets.load(name)
+        print(_plan_text(preset) if options.plan else _preset_text(preset))
         return 0
     effect = effects.find(name)
+    if options.plan:
+        print(_plan_text(presets.alone(effect)))
+        return 0
     print(f"{effect.name} ({effect.kind}): {effect.doc}\n{effect.where}\n")
     rows = [
         (knob, _text(one.default, one), one.range_text, one.unit, one.doc)
@@ -36,8 +42,6 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _preset_text(preset: Any) -> str:
-    from kfx.engine.plan import compile_plan
-
     lines = [f"{preset.name}: {preset.doc}", preset.path, ""]
     for i, link in enumerate(preset.chain):
         values = ", ".join(
@@ -46,9 +50,17 @@ def _preset_text(preset: Any) -> str:
             if value != link.effect.knobs[name].default
         )
         lines.append(f"  {i}  {link.effect.name:16}{values or 'as it comes'}")
+    return "\n".join([*lines, "", "plan:", _plan_text(preset)])
+
+
+def _plan_text(preset: Any) -> str:
+    from kfx.engine.plan import compile_plan
+
     plan = compile_plan(preset)
-    lines += ["", "plan:", *(f"  {i}  {step.text}" for i, step in enumerate(plan.steps))]
-    return "\n".join(lines)
+    lines = [f"  {i}  {step.text}" for i, step in enumerate(plan.steps)]
+    if plan.face_images:
+        lines.append(f"  reads {', '.join(plan.face_images)}, drawn once a frame")
+    return "\n".join(lines) or "  nothing is drawn: the plate passes untouched"
 
 
 def _text(value: Any, knob: Any) -> str:

@@ -78,7 +78,16 @@ class Chain:
         if not self.plan.steps or not (tick.faces or self.plan.full_frame_passes):
             self.shown = tick.faces
             return tick.frame.pixels
+        self.upload(tick)
+        self.draw(tick)
+        return self._read()
+
+    def upload(self, tick: Tick) -> None:
+        """The first third of `render`: the plate goes to the GPU."""
         self._gpu.upload(self._canvas, tick.frame.pixels, self._staging)
+
+    def draw(self, tick: Tick) -> None:
+        """The second third of `render`: everything is drawn, nothing read back."""
         driven = self._drive(tick)
         self.shown = tuple(_moved(face, points) for face, points in driven)
         buffered = False
@@ -97,7 +106,6 @@ class Chain:
             else:
                 program.draw(self._spare, self._images(self._canvas), values)
                 self._canvas, self._spare = self._spare, self._canvas
-        return self._read()
 
     def _drive(self, tick: Tick) -> list[tuple[Face, Landmarks]]:
         """Each face with the landmarks that all motion effects together drive it to."""

@@ -1,0 +1,73 @@
+"""``kfx bench``: what effects and presets cost on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+DESCRIPTION = """Measure what effects and presets cost to draw on this machine.
+
+Each figure stands beside a bare full-frame copy pass measured in turn with it: `copies` is their
+ratio, which says more than milliseconds on a busy machine. An effect counts by itself; a preset
+with upload and read-back.
+"""
+EPILOG = """examples:
+  kfx bench effects                       every effect and preset at 1280x720
+  kfx bench effects film supernova        these only
+  kfx bench effects --size 1920x1080 --json > cost.json
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=("effects",), help="what to measure")
+    parser.add_argument("names", nargs="*", metavar="NAME", help="effects and presets; default all")
+    parser.add_argument("--size", default="1280x720", metavar="WxH")
+    parser.add_argument("--frames", type=int, default=40, help="frames of each (default: 40)")
+    parser.add_argument("--json", action="store_true", help="one line of JSON")
+
+
+def run(options: argparse.Namespace) -> int:
+    from kfx import effects, presets
+    from kfx.cli import common
+    from kfx.engine import bench_effects
+    from kfx.errors import UsageError
+
+    known = (effects.names(), presets.names())
+    for name in options.names:
+        if name not in known[0] and name not in known[1]:
+            raise UsageError(f"{name}: there is no such effect or preset; see: kfx list effects")
+    if not 1 <= options.frames <= 10000:
+        raise UsageError(f"--frames {options.frames}: use 1..10000")
+    chosen = [[n for n in names if not options.names or n in options.names] for names in known]
+    size = common.size_of(options.size) or (1280, 720)
+
+    def progress(name: str) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\033[K{name} …", end="", file=sys.stderr, flush=True)
+
+    with common.quiet_libraries():
+        result = bench_effects.measure(
+            size,
+            effect_names=chosen[0],
+            preset_names=chosen[1],
+            frames=options.frames,
+            progress=progress,
+        )
+    if sys.stderr.isatty():
+        print("\r\033[K", end="", file=sys.stderr)
+    print(json.dumps(result) if options.json else _table(result, options.size))
+    return 0
+
+
+def _table(result: dict[str, Any], size: str) -> str:
+    copies = ", ".join(f"{name} {ms:.2f} ms" for name, ms in result["copy_ms"].items())
+    lines = [f"{result['renderer']}; a bare copy pass: {copies}"]
+    for kind in ("effects", "presets"):
+        rows = sorted(result[kind].items(), key=lambda row: -row[1]["copies"])
+        if rows:
+            lines.append(f"\n{kind} at {size}:")
+        for name, one in rows:
+            lines.append(f"  {name:20} {one['ms']:8.2f} ms {one['copies']:7.2f} copies")
+    return "\n".join(lines)

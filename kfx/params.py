@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 Value = float | int | bool | str | tuple[float, ...]
@@ -151,6 +152,50 @@ class Vector(Knob):
         return f"{len(self.default)} numbers {low:g}..{high:g}"
 
 
+@dataclass(frozen=True)
+class File(Knob):
+    """The path of a file, "" for none; `folder` is where the effect's own files lie."""
+
+    default: str = ""
+    suffixes: tuple[str, ...] = ()
+    folder: str = ""
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValueError(f"{value!r} is no path; write it as text")
+        if value and self.suffixes and Path(value).suffix.lower() not in self.suffixes:
+            raise ValueError(f"{value!r} is none of {self.range_text}")
+        return value
+
+    def find(self, value: str, *folders: Path) -> str:
+        """The full path of `value`, which must lie in one of `folders` or in the knob's own.
+
+        Raises `ValueError` when it is missing or outside all of them.
+        """
+        if not value:
+            return ""
+        places = [Path(one or ".") for one in dict.fromkeys([*map(str, folders), self.folder])]
+        outside = False
+        for place in places:
+            try:
+                path = (place / value).resolve()
+                there = path.is_file()
+            except (OSError, ValueError):
+                raise ValueError(f"{value[:60]!r} is no path") from None
+            if there:
+                if path.is_relative_to(place.resolve()):
+                    return str(path)
+                outside = True
+        looked = " or ".join(map(str, places))
+        if outside:
+            raise ValueError(f"{value!r} lies outside {looked}; copy it there")
+        raise ValueError(f"{value!r} is missing; put it in {looked}")
+
+    @property
+    def range_text(self) -> str:
+        return "a file " + ", ".join(self.suffixes) if self.suffixes else "a file"
+
+
 MIX = Float(1.0, doc="how much of the effect is seen: 0 leaves the picture as it was")
 SEED = Int(0, 0, 65535, doc="another number, another take of everything random")
 
@@ -173,6 +218,8 @@ def parse(knob: Knob, text: str) -> Value:
         return words[text.lower()]
     if isinstance(knob, Vector):
         return knob.check([_number(part) for part in text.strip("[]()").split(",")])
+    if isinstance(knob, File):
+        return knob.check(text)
     if isinstance(knob, Choice) and (text in knob.labels or text in knob.options):
         return knob.check(text)
     return knob.check(_number(text))

@@ -31,15 +31,14 @@ void main() {
 class Gpu:
     """Owns the context. Everything here belongs to the thread that made it."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, glsl: int | None = None) -> None:
+        """`glsl` forces a version, such as 330, in place of the newest one the context has."""
         self.ctx = _create_context()
         self.renderer: str = self.ctx.info["GL_RENDERER"]
         self.version = f"{self.ctx.version_code // 100}.{self.ctx.version_code // 10 % 10}"
-        self.glsl = (
-            "#version 450 core\n"
-            if self.ctx.version_code >= 450
-            else ("#version 410 core\n" if self.ctx.version_code >= 410 else "#version 330 core\n")
-        )
+        best = next((v for v in (450, 410) if self.ctx.version_code >= v), 330)
+        self.glsl = f"#version {glsl or best} core\n"
+        self.largest: int = self.ctx.info["GL_MAX_TEXTURE_SIZE"]
         words = ("llvmpipe", "softpipe", "swiftshader", "swrast", "software")
         self.software = any(word in self.renderer.lower() for word in words)
         self.nearest = self.ctx.sampler(
@@ -48,6 +47,8 @@ class Gpu:
         self.linear = self.ctx.sampler(
             filter=(moderngl.LINEAR, moderngl.LINEAR), repeat_x=False, repeat_y=False
         )
+        self.nearest_repeat = self.ctx.sampler(filter=(moderngl.NEAREST, moderngl.NEAREST))
+        self.linear_repeat = self.ctx.sampler(filter=(moderngl.LINEAR, moderngl.LINEAR))
         self._free: dict[tuple[tuple[int, int], int, str], list[moderngl.Texture]] = {}
         self._framebuffers: dict[tuple[int, ...], moderngl.Framebuffer] = {}
         self._finish = _gl_finish()
@@ -85,6 +86,12 @@ class Gpu:
         """Give a texture back to the pool."""
         self._free.setdefault(texture.extra, []).append(texture)
 
+    def discard(self, texture: moderngl.Texture) -> None:
+        """Destroy a texture whose size won't come back, with the framebuffers that hold it."""
+        for key in [key for key in self._framebuffers if texture.glo in key]:
+            self._framebuffers.pop(key).release()
+        texture.release()
+
     def target(self, *textures: moderngl.Texture) -> moderngl.Framebuffer:
         """The framebuffer that draws into `textures`."""
         key = tuple(t.glo for t in textures)
@@ -97,13 +104,25 @@ class Gpu:
         self.ctx.copy_framebuffer(self.target(destination), self.target(source))
 
     def fill(
-        self, array: moderngl.VertexArray, framebuffer: moderngl.Framebuffer, box: Box | None = None
+        self,
+        array: moderngl.VertexArray,
+        framebuffer: moderngl.Framebuffer,
+        box: Box | None = None,
+        *,
+        viewport: Box | None = None,
+        quad: bool = False,
     ) -> None:
-        """Run a fragment program over the whole target or over one box of it."""
+        """Run a program over the whole target, or its `viewport`, or only over one box of it.
+
+        `quad` draws the four corners of a strip instead of one triangle that covers all.
+        """
         framebuffer.use()
-        framebuffer.viewport = (0, 0, *framebuffer.size)
+        framebuffer.viewport = viewport or (0, 0, *framebuffer.size)
         framebuffer.scissor = box
-        array.render(moderngl.TRIANGLES, vertices=3)
+        if quad:
+            array.render(moderngl.TRIANGLE_STRIP, vertices=4)
+        else:
+            array.render(moderngl.TRIANGLES, vertices=3)
         framebuffer.scissor = None
 
     def upload(self, texture: moderngl.Texture, pixels: Pixels, staging: Pixels) -> None:

@@ -1,26 +1,29 @@
-"""Reads ISF 2.0 shader files without GL: the inputs of the JSON header become knobs.
+"""Reads ISF shader files without GL: what they ask for, in which passes, with what knobs.
 
 kfx's own additions stand under the header's key ``KFX``: ``region`` ("frame", "face" or "eyes":
-where the shader changes the picture at most) and ``margin_iod`` around it. An IMPORTED image
-with ``"FILTER": "nearest"`` is read without interpolation, which is cheaper.
+where the shader changes the picture at most) with ``margin_iod`` around it, and ``history``
+(``frames``, ``height``: the last pictures, for `kfx_history`). An image input may have a
+``DEFAULT`` file; an IMPORTED image may have ``"FILTER": "nearest"`` or ``"WRAP": "repeat"``.
 """
 
 from __future__ import annotations
 
-import json
+import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
-from kfx import params
 from kfx.errors import KfxError
-from kfx.params import Bool, Choice, Float, Int, Knob, Vector
+from kfx.params import Knob
+from kfx.render import isf_header, isf_inputs, isf_size
+from kfx.render.isf_inputs import FACE_IMAGES, HOST_FLOATS, is_true
 
-FACE_IMAGES = ("faceUV", "faceNormal", "faceParts", "faceData")
-HOST_FLOATS = ("beat", "bar", "energy", "iod")
+__all__ = ["FACE_IMAGES", "HOST_FLOATS", "History", "Imported", "Pass", "Shader", "Target", "load"]
+
 REGIONS = ("frame", "face", "eyes")
+MOST_HISTORY = 600  # frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +34,36 @@ class Pass:
     width: str | None = None
     height: str | None = None
     is_float: bool = False
+    persistent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A picture that passes write; its size expressions read the values `reads` names."""
+
+    width: isf_size.Expression | None
+    height: isf_size.Expression | None
+    is_float: bool
+    persistent: bool
+    reads: Mapping[str, str]  # name in the expression → key of the value
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A picture that came with the shader: one path, six of a cube, none if it is missing."""
+
+    paths: tuple[Path, ...] = ()
+    nearest: bool = False
+    repeat: bool = False
+    cube: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """How many of the last pictures are kept, and how many lines each has."""
+
+    frames: int = 48
+    height: int = 270
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,164 +77,223 @@ class Shader:
     doc: str
     knobs: Mapping[str, Knob]
     types: Mapping[str, str]  # name of every float, bool, long, point2D and color → GLSL type
-    images: tuple[str, ...]  # inputImage and the face images it declares
-    imported: Mapping[str, Path] = field(default_factory=dict)
-    unfiltered: frozenset[str] = frozenset()  # imported images that are read texel by texel
+    images: tuple[str, ...]  # the declared images that the host gives
+    imported: Mapping[str, Imported] = field(default_factory=dict)
     passes: tuple[Pass, ...] = (Pass(),)
     region: str = "frame"
     margin_iod: float = 0.0
     warnings: tuple[str, ...] = ()
+    files: tuple[str, ...] = ()  # the declared images that a File knob chooses
+    cube_inputs: tuple[str, ...] = ()
+    audio: Mapping[str, tuple[float, int]] = field(default_factory=dict)  # silence, columns
+    events: frozenset[str] = frozenset()
+    knob_names: Mapping[str, str] = field(default_factory=dict)  # knob → input, where they differ
+    history: History | None = None
+    vertex: Path | None = None
+    inputs: Mapping[str, str] = field(default_factory=dict)  # every input's name → ISF type
+
+    @property
+    def kind(self) -> Literal["filter", "generator", "transition"]:
+        if "startImage" in self.images and "endImage" in self.files and "progress" in self.types:
+            return "transition"
+        return "filter" if "inputImage" in self.images else "generator"
 
     @property
     def face_images(self) -> tuple[str, ...]:
         """The parts of the face G-buffer that it asks for."""
         return tuple(name for name in self.images if name in FACE_IMAGES)
 
+    @property
+    def cubes(self) -> tuple[str, ...]:
+        """Everything that is read through a samplerCube."""
+        return (*self.cube_inputs, *(name for name, one in self.imported.items() if one.cube))
+
+    @property
+    def samplers(self) -> tuple[str, ...]:
+        """Every name that is read as an image."""
+        targets = (one.target for one in self.passes if one.target)
+        inputs = (*self.images, *self.files, *self.cube_inputs, *self.audio)
+        return tuple(dict.fromkeys((*inputs, *self.imported, *targets)))
+
+    @property
+    def targets(self) -> dict[str, Target]:
+        """The pictures between the passes; the first pass that gives a size decides it."""
+        keys = {name: key for key, name in self.knob_names.items()}
+        found = {}
+        for name in dict.fromkeys(one.target for one in self.passes if one.target):
+            same = [one for one in self.passes if one.target == name]
+            sides = [
+                next((isf_size.parse(text) for text in texts if text), None)
+                for texts in ([one.width for one in same], [one.height for one in same])
+            ]
+            reads = {word for side in sides if side for word in side.names} - {"WIDTH", "HEIGHT"}
+            found[name] = Target(
+                sides[0],
+                sides[1],
+                is_float=any(one.is_float for one in same),
+                persistent=any(one.persistent for one in same),
+                reads={word: keys.get(word, word) for word in sorted(reads)},
+            )
+        return found
+
 
 def load(path: Path) -> Shader:
     """Parse a file. Raises `KfxError` naming the file, the line where known, and the fault."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig", errors="replace").replace("\r\n", "\n")
-    except OSError as error:
-        raise KfxError(f"{path}: {error.strerror}; is the path right?") from error
-    opening, closing = text.find("/*"), text.find("*/")
-    if opening < 0 or closing < opening:
-        raise KfxError(f"{path}: no ISF header; the file must begin with /*{{ … }}*/")
-    header = _json(path, text[opening + 2 : closing], text[:opening].count("\n"))
-    body = text[closing + 2 :]
-    first_line = text[: closing + 2].count("\n") + 1
-    warnings: list[str] = []
-    knobs: dict[str, Knob] = {}
-    types: dict[str, str] = {}
-    images: list[str] = []
-    for entry in header.get("INPUTS", []):
-        name, kind = str(entry.get("NAME", "")), str(entry.get("TYPE", ""))
-        if not re.fullmatch(r"[A-Za-z_]\w*", name):
-            warnings.append(f"input {name!r} has no usable NAME and is left out")
-        elif kind == "image":
-            images.append(name)
-        elif kind in _INPUTS:
-            types[name], make = _INPUTS[kind]
-            if name in HOST_FLOATS:
-                continue  # the host sets these
-            try:
-                knobs[name] = make(entry, warnings)
-            except (TypeError, ValueError, IndexError) as error:
-                raise KfxError(f"{path}: INPUTS {name}: {error}") from error
-        else:
-            warnings.append(f"input {name}: type {kind!r} is left out")
-    known = ("inputImage", *FACE_IMAGES)
-    for name in images:
-        if name not in known:
-            raise KfxError(f"{path}: INPUTS {name}: only the images {', '.join(known)} are given")
+    file = isf_header.read(path)
+    header = file.header
     own = header.get("KFX", {})
+    if not isinstance(own, dict):
+        raise KfxError(f"{path}: KFX: {own!r} is no object")
     region = own.get("region", "frame")
     if region not in REGIONS:
         raise KfxError(f"{path}: KFX region: {region!r} is none of {', '.join(REGIONS)}")
-    return Shader(
+    margin = own.get("margin_iod", 0.0)
+    if isinstance(margin, bool) or not isinstance(margin, int | float):
+        raise KfxError(f"{path}: KFX margin_iod: {margin!r} is no number")
+    history = _history(path, own["history"]) if "history" in own else None
+    version = str(header.get("ISFVSN", ""))
+    found = isf_inputs.read(
+        header.get("INPUTS") or [], path.parent, version=version, history=history is not None
+    )
+    passes = _passes(path, header, found)
+    vertex = path.with_suffix(".vs")
+    shader = Shader(
         name=path.stem,
         path=path,
-        body=body,
-        first_line=first_line,
+        body=file.body,
+        first_line=file.first_line,
         doc=str(header.get("DESCRIPTION", "")),
-        knobs={"mix": params.MIX, "seed": params.SEED, **knobs},
-        types=types,
-        images=tuple(images),
-        imported=_imported(path, header.get("IMPORTED", {})),
-        unfiltered=_unfiltered(header.get("IMPORTED", {})),
-        passes=tuple(_pass(p) for p in header.get("PASSES", [])) or (Pass(),),
+        knobs=found.knobs,
+        types=found.types,
+        images=tuple(found.images),
+        imported=_imported(path, header.get("IMPORTED") or {}, found.warnings),
+        passes=passes,
         region=region,
-        margin_iod=float(own.get("margin_iod", 0.0)),
-        warnings=tuple(warnings),
+        margin_iod=float(margin),
+        warnings=tuple(found.warnings),
+        files=tuple(found.files),
+        cube_inputs=tuple(found.cubes),
+        audio=found.audio,
+        events=frozenset(found.events),
+        knob_names=found.knob_names,
+        history=history if "history" in found.images else None,
+        vertex=vertex if vertex.is_file() else None,
+        inputs=found.inputs,
+    )
+    if shader.kind != "generator" or "opaque" in shader.knobs:
+        return shader
+    return replace(
+        shader,
+        knobs={**shader.knobs, "opaque": isf_inputs.OPAQUE},
+        knob_names={**shader.knob_names, "opaque": "kfx_opaque"},
     )
 
 
-def _json(path: Path, text: str, lines_before: int) -> dict[str, Any]:
-    clean = re.sub(r",(\s*[}\]])", r"\1", text)  # stray commas are common in the wild
-    try:
-        header = json.loads(clean, strict=False)
-    except json.JSONDecodeError as error:
-        line = lines_before + error.lineno
-        raise KfxError(f"{path}:{line}: the ISF header is no JSON: {error.msg}") from error
-    if not isinstance(header, dict):
-        raise KfxError(f"{path}: the ISF header must be a JSON object")
-    return header
+def _history(path: Path, entry: Any) -> History:
+    entry = entry if isinstance(entry, dict) else {}
+    frames, height = entry.get("frames", 48), entry.get("height", 270)
+    for name, value, most in (("frames", frames, MOST_HISTORY), ("height", height, 2160)):
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
+            raise KfxError(f"{path}: KFX history {name}: {value!r} is outside 1..{most}")
+    return History(frames, height)
 
 
-def _imported(path: Path, entries: Any) -> dict[str, Path]:
-    found = {}
-    for name, entry in entries.items() if isinstance(entries, dict) else ():
-        target = (path.parent / str(entry["PATH"])).resolve()
-        if not target.is_relative_to(path.parent.resolve()):
-            raise KfxError(f"{path}: IMPORTED {name}: {entry['PATH']} leaves the shader's folder")
-        if not target.is_file():
-            raise KfxError(f"{path}: IMPORTED {name}: {target.name} is missing")
-        found[name] = target
-    return found
-
-
-def _unfiltered(entries: Any) -> frozenset[str]:
-    pairs = entries.items() if isinstance(entries, dict) else ()
-    return frozenset(name for name, entry in pairs if entry.get("FILTER") == "nearest")
+def _passes(path: Path, header: Mapping[str, Any], found: isf_inputs.Inputs) -> tuple[Pass, ...]:
+    entries = header.get("PASSES") or []
+    if not isinstance(entries, list):
+        entries = [entries]
+    passes = []
+    for i, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            found.warnings.append(f"PASSES[{i}] is no object and is left out")
+            continue
+        one = _pass(entry)
+        for side in ("width", "height"):
+            text = getattr(one, side)
+            try:
+                names = isf_size.parse(text).names if text else frozenset()
+            except ValueError as error:
+                raise KfxError(f"{path}: PASSES[{i}] {side.upper()}: {error}") from error
+            unknown = names - found.types.keys() - {"WIDTH", "HEIGHT"}
+            if unknown:
+                raise KfxError(f"{path}: PASSES[{i}] {side.upper()}: no input ${min(unknown)}")
+        passes.append(one)
+    return _with_buffers(tuple(passes) or (Pass(),), header.get("PERSISTENT_BUFFERS"))
 
 
 def _pass(entry: Mapping[str, Any]) -> Pass:
     def text(key: str) -> str | None:
-        return None if entry.get(key) is None else str(entry[key])
+        value = entry.get(key)
+        if value is None or (isinstance(value, float) and not math.isfinite(value)):
+            return None
+        return str(value).strip() or None
 
-    return Pass(text("TARGET"), text("WIDTH"), text("HEIGHT"), bool(entry.get("FLOAT")))
-
-
-def _float(entry: Mapping[str, Any], warnings: list[str]) -> Float:
-    low, high = entry.get("MIN"), entry.get("MAX")
-    if low is None or high is None:
-        low, high = 0.0, 1.0
-    low, high = min(float(low), float(high)), max(float(low), float(high))
-    default = float(entry.get("DEFAULT", (low + high) / 2))
-    if not low <= default <= high:
-        warnings.append(f"input {entry['NAME']}: default {default:g} is outside {low:g}..{high:g}")
-        default = min(max(default, low), high)
-    return Float(default, low, high, unit=str(entry.get("UNIT", "")), doc=_doc(entry))
-
-
-def _bool(entry: Mapping[str, Any], warnings: list[str]) -> Bool:
-    return Bool(default=bool(entry.get("DEFAULT", True)), doc=_doc(entry))
+    target = entry.get("TARGET")
+    name = target if isinstance(target, str) and re.fullmatch(r"[A-Za-z_]\w*", target) else None
+    return Pass(
+        name,
+        text("WIDTH"),
+        text("HEIGHT"),
+        is_float=is_true(entry.get("FLOAT")),
+        persistent=is_true(entry.get("PERSISTENT")),
+    )
 
 
-def _event(entry: Mapping[str, Any], warnings: list[str]) -> Bool:
-    return Bool(default=False, doc=_doc(entry))
+def _with_buffers(passes: tuple[Pass, ...], buffers: Any) -> tuple[Pass, ...]:
+    """The passes with what version 1 says of their targets: a list of names, or an object."""
+    if isinstance(buffers, list):
+        buffers = {str(one): {} for one in buffers}
+    if not isinstance(buffers, dict):
+        return passes
+    merged = []
+    for one in passes:
+        entry = buffers.get(one.target) if one.target else None
+        if entry is not None:
+            kept = _pass(entry if isinstance(entry, dict) else {})
+            one = Pass(
+                one.target,
+                one.width or kept.width,
+                one.height or kept.height,
+                is_float=one.is_float or kept.is_float,
+                persistent=True,
+            )
+        merged.append(one)
+    return tuple(merged)
 
 
-def _long(entry: Mapping[str, Any], warnings: list[str]) -> Knob:
-    values, labels = entry.get("VALUES"), entry.get("LABELS")
-    if values and labels and len(values) == len(labels):
-        default = entry.get("DEFAULT", values[0])
-        if default not in values:
-            warnings.append(f"input {entry['NAME']}: default {default} is none of its VALUES")
-            default = values[0]
-        texts = tuple(str(label) for label in labels)
-        return Choice(default=default, options=tuple(values), labels=texts, doc=_doc(entry))
-    low, high = int(entry.get("MIN", 0)), int(entry.get("MAX", 100))
-    return Int(min(max(int(entry.get("DEFAULT", low)), low), high), low, high, doc=_doc(entry))
+def _imported(path: Path, entries: Any, warnings: list[str]) -> dict[str, Imported]:
+    if isinstance(entries, list):  # version 1
+        named = [one for one in entries if isinstance(one, dict) and "NAME" in one]
+        entries = {str(one["NAME"]): one for one in named}
+    found = {}
+    for name, entry in entries.items() if isinstance(entries, dict) else ():
+        if not re.fullmatch(r"[A-Za-z_]\w*", name) or not isinstance(entry, dict):
+            warnings.append(f"IMPORTED {name!r} is left out")
+            continue
+        given = entry.get("PATH", "")
+        texts = [str(one) for one in given] if isinstance(given, list) else [str(given)]
+        cube = entry.get("TYPE") == "cube" or len(texts) == 6
+        paths = tuple(_inside(path, name, text) for text in texts)
+        missing = [text for text, one in zip(texts, paths, strict=True) if not one.is_file()]
+        if missing or len(paths) != (6 if cube else 1):
+            what = f"{', '.join(missing)} is missing" if missing else "a cube has six files"
+            warnings.append(f"IMPORTED {name}: {what}; it is black")
+            paths = ()
+        nearest, repeat = entry.get("FILTER") == "nearest", entry.get("WRAP") == "repeat"
+        found[name] = Imported(paths, nearest=nearest, repeat=repeat, cube=cube)
+    return found
 
 
-def _vector(entry: Mapping[str, Any], size: int) -> Vector:
-    low = tuple(float(v) for v in entry.get("MIN", [0.0] * size))[:size]
-    high = tuple(float(v) for v in entry.get("MAX", [1.0] * size))[:size]
-    raw = entry.get("DEFAULT", [1.0] * size if size == 4 else [0.0] * size)
-    default = tuple(min(max(float(v), a), b) for v, a, b in zip(raw, low, high, strict=True))
-    return Vector(default=default, min=low, max=high, doc=_doc(entry))
-
-
-def _doc(entry: Mapping[str, Any]) -> str:
-    return str(entry.get("DOC") or entry.get("LABEL") or "")
-
-
-_INPUTS = {
-    "float": ("float", _float),
-    "bool": ("bool", _bool),
-    "event": ("bool", _event),
-    "long": ("int", _long),
-    "point2D": ("vec2", lambda entry, warnings: _vector(entry, 2)),
-    "color": ("vec4", lambda entry, warnings: _vector(entry, 4)),
-}
+def _inside(path: Path, name: str, text: str) -> Path:
+    """The file that `text` means; it must lie in the shader's folder or below it."""
+    folder = path.parent.resolve()
+    try:
+        target = (folder / text).resolve()
+        target.is_file()
+    except (OSError, ValueError):
+        raise KfxError(f"{path}: IMPORTED {name}: {text[:60]!r} is no path") from None
+    if not target.is_relative_to(folder):
+        raise KfxError(
+            f"{path}: IMPORTED {name}: {text} leaves the shader's folder; copy it beside the shader"
+        )
+    return target

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from kfx.render.isf import HOST_FLOATS, Shader
+from kfx.render.isf import HOST_FLOATS, Imported, Shader
 from kfx.render.isf_reads import (
     own_pixel_pattern,
     reads_own_pixel,
@@ -37,9 +37,9 @@ _QUALIFIERS = {"const", "uniform", "highp", "mediump", "lowp", "precision", "in"
 def can_follow(shader: Shader) -> bool:
     """Whether `shader` can be joined to the one before it."""
     return (
-        shader.images[:1] == ("inputImage",)
-        and len(shader.passes) == 1
+        len(shader.passes) == 1
         and shader.passes[0].target is None
+        and shader.history is None
         and reads_own_pixel(shader.body, "inputImage")
         and can_lead(shader)
     )
@@ -48,10 +48,10 @@ def can_follow(shader: Shader) -> bool:
 def can_lead(shader: Shader) -> bool:
     """Whether others can be joined to `shader`; its own reads don't matter."""
     return (
-        "inputImage" in shader.images
+        shader.kind == "filter"
+        and not (shader.events or shader.audio or shader.cubes or shader.knob_names)
         and shader.passes[-1].target is None
-        and not getattr(shader, "vertex", None)
-        and not getattr(shader, "history", None)
+        and shader.vertex is None
         and _APART.search(without_comments(shader.body)) is None
     )
 
@@ -64,8 +64,8 @@ def join(shaders: Sequence[Shader]) -> Shader:
     first = shaders[0]
     types: dict[str, str] = {}
     images: dict[str, None] = dict.fromkeys(first.images)
-    imported: dict[str, Any] = {}
-    unfiltered: set[str] = set()
+    imported: dict[str, Imported] = {}
+    files: list[str] = []
     bodies = []
     calls = []
     for n, shader in enumerate(shaders):
@@ -82,13 +82,10 @@ def join(shaders: Sequence[Shader]) -> Shader:
             else:
                 names[name] = prefix + name
                 types[prefix + name] = kind
-        for name, path in shader.imported.items():
-            names[name] = prefix + name
-            imported[prefix + name] = path
-        unfiltered |= {prefix + name for name in shader.unfiltered}
-        for one in shader.passes:
-            if one.target:
-                names[one.target] = prefix + one.target
+        targets = [one.target for one in shader.passes if one.target]
+        names |= {name: prefix + name for name in (*shader.imported, *shader.files, *targets)}
+        imported |= {prefix + name: one for name, one in shader.imported.items()}
+        files += [prefix + name for name in shader.files]
         names |= {name: prefix + name for name in ("main", "kfx_seed")}
         types |= {prefix + name: "float" for name in ("kfx_mix", "kfx_seed")}
         if n:
@@ -106,13 +103,13 @@ def join(shaders: Sequence[Shader]) -> Shader:
         "vec4 kfx_picture;\n"
         f"const int kfx_last_pass = {len(first.passes) - 1};\n"
         "vec4 kfx_stored(vec4 c) {\n"
-        "    return floor(clamp(c, 0.0, 1.0) * 255.0 + 0.5) * (1.0 / 255.0);\n}\n"
+        "    return roundEven(clamp(c, 0.0, 1.0) * 255.0) * (1.0 / 255.0);\n}\n"
         + "\n".join(bodies)
         + "\nvoid main() {\n"
         + "".join(calls)
         + "}\n"
     )
-    targets = [replace(p, target=p.target and _prefix(0) + p.target) for p in first.passes]
+    passes = [replace(p, target=p.target and _prefix(0) + p.target) for p in first.passes]
     return replace(
         first,
         name=" + ".join(shader.name for shader in shaders),
@@ -122,8 +119,8 @@ def join(shaders: Sequence[Shader]) -> Shader:
         types=types,
         images=tuple(images),
         imported=imported,
-        unfiltered=frozenset(unfiltered),
-        passes=tuple(targets),
+        files=tuple(files),
+        passes=tuple(passes),
         margin_iod=max(shader.margin_iod for shader in shaders),
     )
 

@@ -2,124 +2,253 @@
 
 from __future__ import annotations
 
-import ast
-import operator
-import re
-from collections.abc import Mapping
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import moderngl
 
 from kfx.errors import KfxError
+from kfx.render import isf_glsl, isf_tidy
 from kfx.render.gpu import Box, Gpu
-from kfx.render.isf import Pass, Shader
-from kfx.render.pictures import load_picture
+from kfx.render.isf import Shader
+from kfx.render.isf_header import read_text
+from kfx.render.isf_history import History
+from kfx.render.isf_images import Images, Loaded
+from kfx.render.isf_reads import reads_own_pixel
+from kfx.render.isf_targets import Targets
 
-_AUTOMATIC = """
-uniform vec2 RENDERSIZE;
-uniform float TIME;
-uniform float TIMEDELTA;
-uniform int FRAMEINDEX;
-uniform vec4 DATE;
-uniform float kfx_mix;
-uniform float kfx_seed;
-out vec4 isf_FragColor;
-#define gl_FragColor isf_FragColor
-in vec2 isf_FragNormCoord;
-#define vv_FragNormCoord isf_FragNormCoord
-#define varying in
-#define texture2D texture
-vec2 IMG_SIZE(sampler2D s) { return vec2(textureSize(s, 0)); }
-vec4 IMG_NORM_PIXEL(sampler2D s, vec2 p) { return texture(s, p); }
-vec4 IMG_NORM_PIXEL(sampler2D s, vec2 p, float bias) { return texture(s, p, bias); }
-vec4 IMG_PIXEL(sampler2D s, vec2 p) { return texture(s, p / vec2(textureSize(s, 0))); }
-vec4 IMG_PIXEL(sampler2D s, vec2 p, float bias) {
-    return texture(s, p / vec2(textureSize(s, 0)), bias);
-}
-"""
-_THIS_PIXEL = re.compile(r"\bIMG_(?:THIS_PIXEL|THIS_NORM_PIXEL|NORM_THIS_PIXEL)\s*\(\s*(\w+)\s*\)")
-_MAIN = re.compile(r"\bvoid\s+main\s*\(\s*(?:void)?\s*\)")
+_OWN = ("RENDERSIZE", "FRAMEINDEX", "TIMEDELTA", "kfx_history_grid")  # not the caller's to say
+
+
+@dataclass(slots=True)
+class _Run:
+    """One pass on the GPU: what its program reads, found out once."""
+
+    array: moderngl.VertexArray
+    target: str | None
+    quad: bool
+    images: list[tuple[int, str, bool]]  # unit, name, whether it is read at its own pixel only
+    uniforms: list[tuple[str, moderngl.Uniform]]  # key of the value
+    own: dict[str, moderngl.Uniform]
+    boxed: bool = False
+    known: dict[str, Any] = field(default_factory=dict)  # the uniforms' values on the GPU
+
+    def set(self, key: str, uniform: moderngl.Uniform, value: Any) -> None:
+        if self.known.get(key) != value:
+            uniform.value = value
+            self.known[key] = value
 
 
 class Program:
-    """One shader on the GPU: a GL program for each of its passes, and its intermediate targets.
+    """One shader on the GPU: a GL program for each of its passes, and what it remembers.
 
-    Make it once, `draw` every frame, `release` it at the end.
+    Make it once, `draw` every frame, `reset` at a cut, `release` at the end.
     """
 
     def __init__(self, gpu: Gpu, shader: Shader, size: tuple[int, int]) -> None:
         self.shader = shader
         self._gpu = gpu
         self._size = size
-        self._imported = {name: _texture_of(gpu, path) for name, path in shader.imported.items()}
-        self._targets: dict[str, moderngl.Texture] = {}
-        for one in shader.passes:
-            if one.target:
-                wanted = _pass_size(one, size, shader)
-                dtype = "f2" if one.is_float else "f1"
-                self._targets[one.target] = gpu.acquire(wanted, dtype=dtype)
-        self._programs = [self._compile(i) for i in range(len(shader.passes))]
-        self._arrays = [gpu.ctx.vertex_array(p, []) for p in self._programs]
+        self._first_index: int | None = None
+        self._fired: set[str] = set()
+        self._show: _Run | None = None
+        self._stage: moderngl.Texture | None = None  # where a last pass draws that can't blend
+        self._targets = Targets(gpu, shader, size)
+        self._images = Images(gpu, shader)
+        self._lookups: dict[str, Callable[..., Loaded]] = {}
+        spec = shader.history
+        self._history = History(gpu, spec.frames, spec.height, size) if spec else None
+        self._below = isf_glsl.below_of(shader)
+        self._keys = {name: key for key, name in shader.knob_names.items()}
+        self._event_keys = [self._keys.get(name, name) for name in shader.events]
+        self._gaps = _leaves_gaps(shader)
+        self._apart = bool(shader.passes[-1].target) or self._gaps
+        last = len(shader.passes) - 1
+        # An earlier pass without a target would only be drawn over by the last one.
+        drawn = [i for i, one in enumerate(shader.passes) if one.target or i == last]
+        self._runs: list[_Run] = []
+        try:
+            for i in drawn:
+                self._runs.append(self._compile(i, last=i == last))
+        except KfxError:
+            self.release()
+            raise
+        self._plan_targets()
+        if self._apart:
+            source = isf_glsl.show(shader)
+            self._show = self._run(gpu.program(source), None, {"kfx_top": "kfx_top"})
+            if not shader.passes[-1].target:
+                self._stage = gpu.acquire(size)
+
+    @property
+    def remembers(self) -> bool:
+        """Whether frames that show nothing of it must be drawn all the same."""
+        persistent = any(one.persistent for one in self.shader.passes)
+        return persistent or self._history is not None
+
+    def reset(self) -> None:
+        """A cut: the next frame is drawn as if it were the first."""
+        self._first_index = None
+        self._fired.clear()
+        self._targets.reset()
+        if self._history is not None:
+            self._history.reset()
 
     def release(self) -> None:
-        for texture in self._targets.values():
-            self._gpu.release(texture)
-        for thing in (*self._arrays, *self._programs, *self._imported.values()):
-            thing.release()
+        for run in (*self._runs, *([self._show] if self._show else [])):
+            run.array.program.release()
+            run.array.release()
+        self._targets.release()
+        self._images.release()
+        if self._history is not None:
+            self._history.release()
+        if self._stage is not None:
+            self._gpu.release(self._stage)
 
     def draw(
         self,
         target: moderngl.Texture,
-        images: Mapping[str, moderngl.Texture],
+        images: Mapping[str, Any],
         values: Mapping[str, Any],
-        box: Box | None = None,
+        boxes: Sequence[Box] | None = None,
     ) -> None:
-        """Draw into `target`, over the whole of it or the `box` only.
+        """Draw a frame into `target`, over the whole of it or within the `boxes` only.
 
-        `images` gives the declared inputs by name, `values` the knobs and automatic uniforms.
+        Once per frame: what the shader remembers moves on by one. `images` gives the declared
+        images by name as textures (sound as arrays (channels, columns)); ``inputImage`` is what
+        the picture is mixed with. `values` are the knobs and the automatic uniforms.
         """
-        available = {**images, **self._imported, **self._targets}
-        unfiltered = self.shader.unfiltered
-        for i, (one, program) in enumerate(zip(self.shader.passes, self._programs, strict=True)):
-            last = i == len(self._programs) - 1
-            texture = self._targets[one.target] if one.target and not last else target
-            for unit, name in enumerate(sorted(available)):
-                if name in program:
-                    program[name].value = unit
-                    available[name].use(unit)
-                    exact = available[name].size == texture.size or name in unfiltered
-                    (self._gpu.nearest if exact else self._gpu.linear).use(unit)
-            for name, value in values.items():
-                if name in program:
-                    program[name].value = value
-            if "RENDERSIZE" in program:
-                program["RENDERSIZE"].value = texture.size
-            whole = texture.size == self._size
-            self._gpu.fill(self._arrays[i], self._gpu.target(texture), box if whole else None)
+        index = values.get("FRAMEINDEX", 0)
+        if self._first_index is None:
+            self._first_index = index
+        frame = max(0, index - self._first_index)
+        own: dict[str, Any] = {
+            "FRAMEINDEX": frame,
+            "TIMEDELTA": values.get("TIMEDELTA", 0.0) if frame else 0.0,
+        }
+        if self._event_keys:
+            values = self._with_events(values)
+        if self._history is not None:
+            self._history.add(images["inputImage"])
+            images = {**images, "history": self._history.texture}
+            own["kfx_history_grid"] = self._history.grid
+        self._targets.fit(values)
+        self._targets.begin()
+        for run in self._runs:
+            picture = self._targets.write(run.target) if run.target else self._stage or target
+            if self._gaps:
+                self._gpu.target(picture).clear(0.0, 0.0, 0.0, 0.0)
+            within = _scaled(boxes, self._size, picture.size) if run.boxed else None
+            self._draw_run(run, picture, images, values, own, within)
+            if run.target:
+                self._targets.wrote(run.target)
+        if self._show is not None:
+            name = self.shader.passes[-1].target
+            top = self._targets.textures[name] if name else self._stage
+            self._draw_run(self._show, target, {**images, "kfx_top": top}, values, own, boxes)
 
-    def _compile(self, index: int) -> moderngl.Program:
+    def _draw_run(
+        self,
+        run: _Run,
+        target: moderngl.Texture,
+        images: Mapping[str, Any],
+        values: Mapping[str, Any],
+        own: Mapping[str, Any],
+        boxes: Sequence[Box] | None,
+    ) -> None:
+        if boxes is not None and not boxes:
+            return
+        gpu, size = self._gpu, target.size
+        for unit, name, here in run.images:
+            sampler = None
+            texture: Any = self._targets.textures.get(name)
+            if texture is None:
+                texture, sampler = self._lookups[name](images, values)
+            texture.use(unit)
+            if sampler is None:
+                sampler = gpu.nearest if here and texture.size == size else gpu.linear
+            sampler.use(unit)
+        for key, uniform in run.uniforms:
+            value = values.get(key)
+            if value is not None:
+                run.set(key, uniform, value)
+        for key, uniform in run.own.items():
+            run.set(key, uniform, size if key == "RENDERSIZE" else own[key])
+        framebuffer = gpu.target(target)
+        for box in boxes if boxes is not None else (None,):
+            gpu.fill(run.array, framebuffer, box, quad=run.quad)
+
+    def _with_events(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """An event that stays true is true for one frame: it must fall before it fires again."""
+        now = {key for key in self._event_keys if values.get(key)}
+        fresh = now - self._fired
+        self._fired = now
+        return {**values, **{key: key in fresh for key in self._event_keys}}
+
+    def _compile(self, index: int, *, last: bool) -> _Run:
         shader = self.shader
-        last = index == len(shader.passes) - 1
-        samplers = [*shader.images, *shader.imported, *self._targets]
-        lines = [_AUTOMATIC, f"const int PASSINDEX = {index};"]
-        lines += [f"uniform sampler2D {name};" for name in samplers]
-        lines += [f"uniform {kind} {name};" for name, kind in shader.types.items()]
-        body = _THIS_PIXEL.sub(r"texture(\1, isf_FragNormCoord)", shader.body)
-        tail = ""
-        if last and "inputImage" in shader.images:
-            body = _MAIN.sub("void kfx_effect()", body)
-            tail = (
-                "\nvoid main() {\n    kfx_effect();\n    if (kfx_mix < 1.0)\n"
-                "        gl_FragColor = mix(texture(inputImage, isf_FragNormCoord),"
-                " gl_FragColor, kfx_mix);\n}\n"
-            )
-        head = "\n".join(lines)
-        source = f"{head}\n#line {shader.first_line}\n{body}{tail}"
+        source = isf_glsl.fragment(shader, index, blended=last and not self._apart)
+        vertex = isf_glsl.vertex(shader, index)
         try:
-            return self._gpu.program(source)
+            program = self._gpu.program(source, vertex=vertex)
         except Exception as error:  # moderngl raises its own Error, drivers word it freely
-            raise KfxError(f"{shader.path}: {_compile_error(str(error))}") from error
+            raise KfxError(isf_glsl.readable(shader, str(error))) from error
+        names = {isf_tidy.name(name): name for name in shader.samplers}
+        run = self._run(program, shader.passes[index].target, names)
+        run.quad = vertex is not None
+        return run
+
+    def _run(
+        self, program: moderngl.Program, target: str | None, samplers: Mapping[str, str]
+    ) -> _Run:
+        images: list[tuple[int, str, bool]] = []
+        uniforms: list[tuple[str, moderngl.Uniform]] = []
+        own: dict[str, moderngl.Uniform] = {}
+        samplers = {**samplers, self._below: self._below}
+        inputs = {isf_tidy.name(name): name for name in self.shader.types}
+        for member in sorted(program):
+            uniform = program[member]
+            if not isinstance(uniform, moderngl.Uniform):
+                continue
+            if member in samplers:
+                name = samplers[member]
+                uniform.value = len(images)
+                here = "kfx_top" in samplers or reads_own_pixel(self.shader.body, name)
+                images.append((len(images), name, here))
+                self._lookups.setdefault(name, self._images.lookup(name))
+            elif member in _OWN:
+                own[member] = uniform
+            else:
+                name = inputs.get(member, member)
+                uniforms.append((self._keys.get(name, name), uniform))
+        array = self._gpu.ctx.vertex_array(program, [])
+        return _Run(array, target, False, images, uniforms, own)
+
+    def _plan_targets(self) -> None:
+        """Which targets need two textures, which must be emptied, which need only the boxes."""
+        runs = self._runs
+        written: set[str] = set()
+        doubled, emptied = set(), set()
+        persistent = {one.target for one in self.shader.passes if one.persistent}
+        for run in runs:
+            read = {name for _, name, _ in run.images if name in self._targets.names}
+            emptied |= read - written - persistent
+            if run.target:
+                if run.target in read:
+                    doubled.add(run.target)
+                written.add(run.target)
+        self._targets.plan(doubled, emptied)
+        runs[-1].boxed = not self._apart
+        for run in reversed(runs[:-1]):
+            readers = [one for one in runs if run.target in {name for _, name, _ in one.images}]
+            run.boxed = (
+                run.target not in persistent | doubled | emptied
+                and [one.target for one in runs].count(run.target) == 1
+                and reads_own_pixel(self.shader.body, run.target or "")
+                and not self._gaps
+                and all(one.boxed for one in readers)
+            )
 
 
 def automatic_values(index: int, time: float, dt: float, seed: int) -> dict[str, Any]:
@@ -133,72 +262,23 @@ def automatic_values(index: int, time: float, dt: float, seed: int) -> dict[str,
     }
 
 
-def _compile_error(text: str) -> str:
-    """The compiler's own lines, with the author's line numbers first."""
-    lines = [line.strip() for line in text.splitlines() if re.search(r"error", line, re.I)]
-    useful = [line for line in lines if re.search(r"\d", line)] or lines or [text.strip()]
-    found = re.search(r"\d+[:(](\d+)", useful[0])
-    place = f"line {found[1]}: " if found else ""
-    return place + "; ".join(dict.fromkeys(useful[:4]))
+def _leaves_gaps(shader: Shader) -> bool:
+    """Whether the last pass may leave pixels undrawn, which then have nothing to be mixed."""
+    moves = shader.vertex is not None and "gl_Position" in isf_tidy.words(read_text(shader.vertex))
+    return moves or "discard" in isf_tidy.words(shader.body)
 
 
-def _texture_of(gpu: Gpu, path: Path) -> moderngl.Texture:
-    pixels = load_picture(path)
-    height, width = pixels.shape[:2]
-    return gpu.ctx.texture((width, height), 4, pixels[::-1].tobytes())
-
-
-_OPERATORS = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.USub: operator.neg,
-    ast.UAdd: operator.pos,
-}
-_FUNCTIONS: dict[str, Any] = {
-    "floor": lambda x: float(x // 1),
-    "ceil": lambda x: -float(-x // 1),
-    "min": min,
-    "max": max,
-    "abs": abs,
-    "round": round,
-}
-
-
-def _pass_size(one: Pass, size: tuple[int, int], shader: Shader) -> tuple[int, int]:
-    names: dict[str, float] = {"WIDTH": size[0], "HEIGHT": size[1]}
-    for name, knob in shader.knobs.items():
-        if isinstance(knob.default, int | float):
-            names[name] = float(knob.default)
-    wanted = []
-    for text, whole in ((one.width, size[0]), (one.height, size[1])):
-        try:
-            value = whole if text is None else evaluate(text, names)
-        except (ValueError, ZeroDivisionError) as error:
-            raise KfxError(f"{shader.path}: PASSES {one.target}: {text!r}: {error}") from error
-        wanted.append(int(min(max(value, 1), 16384)))
-    return wanted[0], wanted[1]
-
-
-def evaluate(text: str, names: Mapping[str, float]) -> float:
-    """A size expression such as ``floor($WIDTH/4.0)``; raises `ValueError` for anything else."""
-
-    def walk(node: ast.AST) -> float:
-        match node:
-            case ast.Constant(value=int() | float() as value):
-                return float(value)
-            case ast.Name(id=name) if name in names:
-                return names[name]
-            case ast.BinOp(left=left, op=op, right=right) if type(op) in _OPERATORS:
-                return float(_OPERATORS[type(op)](walk(left), walk(right)))
-            case ast.UnaryOp(op=op, operand=operand) if type(op) in _OPERATORS:
-                return float(_OPERATORS[type(op)](walk(operand)))
-            case ast.Call(func=ast.Name(id=name), args=args) if name in _FUNCTIONS:
-                return float(_FUNCTIONS[name](*map(walk, args)))
-        raise ValueError("only numbers, + - * / ( ), floor, ceil, min, max and $names are known")
-
-    try:
-        return walk(ast.parse(text.replace("$", ""), mode="eval").body)
-    except SyntaxError:
-        raise ValueError("this is no expression") from None
+def _scaled(
+    boxes: Sequence[Box] | None, frame: tuple[int, int], size: tuple[int, int]
+) -> Sequence[Box] | None:
+    """The boxes of the frame in the pixels of a smaller target, with what a linear read reaches."""
+    if boxes is None or size == frame:
+        return boxes
+    scaled = []
+    for x, y, width, height in boxes:
+        left, low = x * size[0] // frame[0] - 1, y * size[1] // frame[1] - 1
+        right = -(-(x + width) * size[0] // frame[0]) + 1
+        top = -(-(y + height) * size[1] // frame[1]) + 1
+        left, low = max(0, left), max(0, low)
+        scaled.append((left, low, min(right, size[0]) - left, min(top, size[1]) - low))
+    return scaled

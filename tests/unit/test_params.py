@@ -5,7 +5,7 @@ import math
 import pytest
 
 from kfx import params
-from kfx.params import Bool, Choice, Float, Int, Vector
+from kfx.params import Bool, Choice, File, Float, Int, Vector
 
 
 class Thing:
@@ -64,3 +64,30 @@ def test_choices_take_values_and_labels():
 )
 def test_command_line_text_is_understood(knob, text, value):
     assert params.parse(knob, text) == value
+
+
+def test_a_file_is_found_in_the_given_folder_or_its_own_and_nowhere_else(tmp_path):
+    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
+    for folder, name in ((ours, "a.png"), (theirs, "b.png"), (tmp_path, "c.png")):
+        folder.mkdir(exist_ok=True)
+        (folder / name).touch()
+    knob = File(suffixes=(".png",), folder=str(ours))
+    assert knob.find("a.png", theirs) == str(ours / "a.png")
+    assert knob.find("b.png", theirs) == str(theirs / "b.png")
+    assert knob.find("", theirs) == ""
+    for value, fault in (
+        ("../c.png", "lies outside .*copy it there"),
+        (str(tmp_path / "c.png"), "lies outside"),
+        ("d.png", "is missing; put it in"),
+        ("a" * 5000, "no path"),
+        ("a\0", "no path"),
+    ):
+        with pytest.raises(ValueError, match=fault):
+            knob.find(value, theirs)
+
+
+@pytest.mark.parametrize(("value", "fault"), [("a.exe", r"none of a file \.png"), (3, "no path")])
+def test_a_file_knob_takes_paths_of_its_kind(value, fault):
+    with pytest.raises(ValueError, match=fault):
+        File(suffixes=(".png",)).check(value)
+    assert params.parse(File(), " a.png ") == "a.png"

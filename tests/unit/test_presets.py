@@ -89,3 +89,47 @@ def test_a_bare_shader_is_a_preset(tmp_path):
     preset = presets.load(str(shader))
     assert preset.name == "red"
     assert [link.effect.kind for link in preset.chain] == ["shader"]
+
+
+@pytest.fixture
+def masked(tmp_path):
+    """A preset folder beside a shader folder, each with a picture, and one outside of both."""
+    for name in ("looks/mine.png", "shaders/its.png", "secret.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "shaders/m.fs").write_text(
+        '/*{"INPUTS": [{"NAME": "inputImage", "TYPE": "image"},'
+        ' {"NAME": "mask", "TYPE": "image"}]}*/ void main() {}'
+    )
+    return tmp_path
+
+
+def read_masked(folder, value):
+    chain = f"[[chain]]\neffect = '{folder}/shaders/m.fs'\nmask = '{value}'"
+    return presets.read(text(chain), str(folder / "looks/x.toml"), "x")
+
+
+@pytest.mark.parametrize(("value", "found"), [("mine.png", "looks"), ("its.png", "shaders")])
+def test_a_file_lies_beside_the_preset_or_the_shader(masked, value, found):
+    preset = read_masked(masked, value)
+    assert preset.chain[0].values["mask"] == str(masked / found / value)
+
+
+@pytest.mark.parametrize(
+    ("value", "fault"),
+    [("../secret.png", "lies outside"), ("no.png", "is missing"), ("x.txt", "none of a file")],
+)
+def test_a_file_elsewhere_is_refused(masked, value, fault):
+    with pytest.raises(KfxError, match=rf"chain\[0\] .*mask: .*{fault}"):
+        read_masked(masked, value)
+
+
+def test_a_file_named_on_the_command_line_may_lie_anywhere(masked, monkeypatch):
+    monkeypatch.chdir(masked)
+    preset = read_masked(masked, "")
+    assert preset.chain[0].values["mask"] == ""
+    for value, found in (("secret.png", "secret.png"), ("its.png", "shaders/its.png")):
+        changed = presets.with_settings(preset, [f"m.mask={value}"])
+        assert changed.chain[0].values["mask"] == str(masked / found)
+    with pytest.raises(UsageError, match="is missing"):
+        presets.with_settings(preset, ["m.mask=no.png"])

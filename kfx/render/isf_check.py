@@ -1,0 +1,80 @@
+"""Tries an ISF shader: reads it, compiles it and draws two small frames."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from kfx.errors import KfxError
+from kfx.params import Knob
+from kfx.render import isf
+from kfx.render.gpu import Gpu
+from kfx.render.isf_program import Program, automatic_values
+
+SIZE = (320, 180)
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of one file; `passes` counts, `inputs` are ``{"name", "type"}``."""
+
+    file: str
+    ok: bool = False
+    kind: str | None = None
+    passes: int = 0
+    inputs: list[dict[str, str]] = field(default_factory=list)
+    error: str | None = None
+    warnings: list[str] = field(default_factory=list)
+
+    def as_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def check(gpu: Gpu, path: Path) -> Verdict:
+    """Never raises for a bad file: the verdict says what is wrong with it."""
+    verdict = Verdict(str(path))
+    try:
+        shader = isf.load(path)
+        verdict.kind = shader.kind
+        verdict.passes = len(shader.passes)
+        verdict.inputs = [{"name": name, "type": kind} for name, kind in shader.inputs.items()]
+        verdict.warnings = list(shader.warnings)
+        _draw(gpu, shader)
+        fault = gpu.ctx.error
+        if fault != "GL_NO_ERROR":
+            raise KfxError(f"{path}: drawing it makes {fault}")
+    except KfxError as error:
+        verdict.error = str(error)
+    verdict.ok = verdict.error is None
+    return verdict
+
+
+def defaults(knobs: dict[str, Knob]) -> dict[str, Any]:
+    """Every knob's default, as the uniforms of a program."""
+    return {name: one.default for name, one in knobs.items() if name not in ("mix", "seed")}
+
+
+def _draw(gpu: Gpu, shader: isf.Shader) -> None:
+    program = Program(gpu, shader, SIZE)
+    plate, canvas = gpu.acquire(SIZE), gpu.acquire(SIZE)
+    try:
+        gpu.upload(plate, _ramp(), np.empty((SIZE[1], SIZE[0], 4), np.uint8))
+        for i in range(2):  # the second one reads what the first has left
+            values = {**automatic_values(i, i / 30, 1 / 30, 0), **defaults(dict(shader.knobs))}
+            program.draw(canvas, {"inputImage": plate}, {**values, "kfx_mix": 1.0})
+        gpu.finish()
+    finally:
+        program.release()
+        gpu.release(plate)
+        gpu.release(canvas)
+
+
+def _ramp() -> np.ndarray[Any, np.dtype[np.uint8]]:
+    """A plate with every brightness in it."""
+    pixels = np.full((SIZE[1], SIZE[0], 4), 255, np.uint8)
+    pixels[..., 0] = np.linspace(0, 255, SIZE[0])[None, :]
+    pixels[..., 1] = np.linspace(0, 255, SIZE[1])[:, None]
+    return pixels

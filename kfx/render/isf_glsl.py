@@ -1,0 +1,252 @@
+"""Assembles the GLSL that is compiled for one pass of an ISF shader, and reads the errors.
+
+What is declared for the author: the automatic uniforms, one uniform per input, a sampler for
+every image, the IMG_* functions in all their spellings, and what GLSL 1.20 and ES called things.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kfx.errors import KfxError
+from kfx.render import isf_header, isf_tidy
+
+if TYPE_CHECKING:
+    from kfx.render.isf import Shader
+
+_OURS = 90_000  # lines from here on are kfx's own, not the author's
+
+AUTOMATIC = ("RENDERSIZE", "TIME", "TIMEDELTA", "FRAMEINDEX", "DATE", "PASSINDEX")
+_UNIFORMS = """
+uniform vec2 RENDERSIZE;
+uniform float TIME;
+uniform float TIMEDELTA;
+uniform int FRAMEINDEX;
+uniform vec4 DATE;
+uniform float kfx_mix;
+uniform float kfx_seed;
+"""
+# Functions, for their third argument may be missing; a local variable called `texture` is
+# common, so nothing here is a macro of that word. {bias} only exists in fragment shaders.
+_FUNCTIONS = """
+vec2 IMG_SIZE(sampler2D s) { return vec2(textureSize(s, 0)); }
+vec4 IMG_NORM_PIXEL(sampler2D s, vec2 p) { return texture(s, p); }
+vec4 IMG_NORM_PIXEL(sampler2D s, vec2 p, float bias) { return texture%(lod)s(s, p, bias); }
+vec4 IMG_NORM_PIXEL(samplerCube s, vec3 p) { return texture(s, p); }
+vec4 IMG_PIXEL(sampler2D s, vec2 p) { return texture(s, p / vec2(textureSize(s, 0))); }
+vec4 IMG_PIXEL(sampler2D s, vec2 p, float bias) {
+    return texture%(lod)s(s, p / vec2(textureSize(s, 0)), bias);
+}
+vec4 kfx_proj(sampler2D s, vec3 p) { return texture(s, p.xy / p.z); }
+vec4 kfx_proj(sampler2D s, vec4 p) { return texture(s, p.xy / p.w); }
+vec4 kfx_proj(sampler2D s, vec3 p, float bias) { return texture%(lod)s(s, p.xy / p.z, bias); }
+vec4 kfx_proj(sampler2D s, vec4 p, float bias) { return texture%(lod)s(s, p.xy / p.w, bias); }
+vec4 kfx_cube(samplerCube s, vec3 p) { return texture(s, p); }
+vec4 kfx_cube(samplerCube s, vec3 p, float bias) { return texture%(lod)s(s, p, bias); }
+vec4 kfx_lod(sampler2D s, vec2 p, float lod) { return textureLod(s, p, lod); }
+vec4 kfx_lod(samplerCube s, vec3 p, float lod) { return textureLod(s, p, lod); }
+vec4 kfx_grad(sampler2D s, vec2 p, vec2 dx, vec2 dy) { return textureGrad(s, p, dx, dy); }
+"""
+_MACROS = {
+    "IMG_THIS_PIXEL(s)": "IMG_NORM_PIXEL(s, isf_FragNormCoord)",
+    "IMG_THIS_NORM_PIXEL(s)": "IMG_NORM_PIXEL(s, isf_FragNormCoord)",
+    "IMG_NORM_THIS_PIXEL(s)": "IMG_NORM_PIXEL(s, isf_FragNormCoord)",
+    "vv_FragNormCoord": "isf_FragNormCoord",
+    "sampler2DRect": "sampler2D",
+    "texture2D": "IMG_NORM_PIXEL",
+    "texture2DRect": "IMG_PIXEL",
+    "texture2DProj": "kfx_proj",
+    "texture2DLod": "kfx_lod",
+    "texture2DLodEXT": "kfx_lod",
+    "texture2DGradEXT": "kfx_grad",
+    "texture2DGradARB": "kfx_grad",
+    "textureCube": "kfx_cube",
+    "textureCubeLod": "kfx_lod",
+    "textureCubeLodEXT": "kfx_lod",
+}
+_FRAGMENT_MACROS = {
+    **_MACROS,
+    "gl_FragColor": "isf_FragColor",
+    "gl_FragData": "kfx_data",  # an array of one: gl_FragData[0]
+    "varying": "in",
+}
+_VERTEX_MACROS = {
+    **_MACROS,
+    "vv_vertShaderInit": "isf_vertShaderInit",
+    "varying": "out",
+    "attribute": "in",
+}
+_QUAD = """
+out vec2 isf_FragNormCoord;
+void isf_vertShaderInit() {
+    isf_FragNormCoord = vec2(gl_VertexID & 1, gl_VertexID >> 1);
+    gl_Position = vec4(isf_FragNormCoord * 2.0 - 1.0, 0.0, 1.0);
+}
+"""
+HISTORY = """
+uniform sampler2D history;
+uniform vec4 kfx_history_grid;  // columns, rows, where the newest is, how many there are
+vec4 kfx_history_frame(float age, vec2 p) {
+    float total = kfx_history_grid.x * kfx_history_grid.y;
+    float slot = mod(kfx_history_grid.z - age + total, total);
+    vec2 tile = vec2(mod(slot, kfx_history_grid.x), floor(slot / kfx_history_grid.x));
+    vec2 edge = 0.5 * kfx_history_grid.xy / vec2(textureSize(history, 0));
+    return texture(history, (tile + clamp(p, edge, 1.0 - edge)) / kfx_history_grid.xy);
+}
+vec4 kfx_history(float age_frames, vec2 norm) {
+    float age = clamp(age_frames, 0.0, kfx_history_grid.w - 1.0);
+    vec4 newer = kfx_history_frame(floor(age), norm);
+    float part = fract(age);
+    return part > 0.0 ? mix(newer, kfx_history_frame(floor(age) + 1.0, norm), part) : newer;
+}
+"""
+# What a shader's picture becomes on the canvas: a generator lies over it, the others replace it.
+_REPLACE = "vec4 kfx_blend(vec4 below, vec4 top) { return mix(below, top, kfx_mix); }\n"
+_OVER = """
+uniform bool kfx_opaque;
+vec4 kfx_blend(vec4 below, vec4 top) {
+    float a = kfx_opaque ? kfx_mix : clamp(top.a, 0.0, 1.0) * kfx_mix;
+    float alpha = a + below.a * (1.0 - a);
+    vec3 colour = mix(below.rgb * below.a, top.rgb, a) / max(alpha, 1e-6);
+    return vec4(below.a == 1.0 ? mix(below.rgb, top.rgb, a) : colour, alpha);
+}
+"""
+_MAIN = re.compile(r"\bvoid\s+main\s*\(\s*(?:void)?\s*\)")
+
+
+def fragment(shader: Shader, index: int, *, blended: bool) -> str:
+    """The fragment shader of a pass; with `blended` it draws onto the canvas by `kfx_mix`."""
+    body, extensions = _tidied(
+        shader, shader.body, shader.path, shader.first_line, _FRAGMENT_MACROS, "isf_FragColor"
+    )
+    if not _MAIN.search(isf_tidy.blank(body)):
+        raise KfxError(f"{shader.path}: there is no void main(); is the file complete?")
+    extended = [f"#extension {one} : enable" for one in extensions]
+    head = [
+        "out vec4 isf_FragColor;",
+        "in vec2 isf_FragNormCoord;",
+        _UNIFORMS,
+        _OVER if shader.kind == "generator" else _REPLACE,
+        _FUNCTIONS % {"lod": ""},
+        *_declarations(shader, index),
+        *(f"#define {name} {meaning}" for name, meaning in _FRAGMENT_MACROS.items()),
+    ]
+    below = below_of(shader)
+    if blended and below not in shader.images:
+        head.insert(-len(_FRAGMENT_MACROS), f"uniform sampler2D {below};")
+    data = "gl_FragData" in body
+    if data:
+        head.append("vec4 kfx_data[1];")
+    tail = ["void main() {", "    isf_FragColor = vec4(0.0);", "    kfx_main();"]
+    tail += ["    isf_FragColor = kfx_data[0];"] * data
+    if blended:
+        tail.append(
+            "    if (kfx_mix < 1.0 || KFX_OVER)\n"
+            f"        isf_FragColor = kfx_blend(IMG_NORM_PIXEL({below}, isf_FragNormCoord),"
+            " isf_FragColor);"
+        )
+        head.append(f"const bool KFX_OVER = {str(shader.kind == 'generator').lower()};")
+    body = _MAIN.sub("void kfx_main()", body)
+    ours = f"#line {_OURS}\n"
+    return (
+        "\n".join([*extended, ours, *head])
+        + f"\n#line {shader.first_line}\n{body}\n{ours}"
+        + "\n".join([*tail, "}\n"])
+    )
+
+
+def vertex(shader: Shader, index: int) -> str | None:
+    """The vertex shader that came with the file, for the four corners of a quad."""
+    if shader.vertex is None:
+        return None
+    text = isf_header.read_text(shader.vertex)
+    body, extensions = _tidied(shader, text, shader.vertex, 1, _VERTEX_MACROS, "")
+    head = [
+        *(f"#extension {one} : enable" for one in extensions),
+        f"#line {_OURS}",
+        _UNIFORMS,
+        _QUAD,
+        _FUNCTIONS % {"lod": "Lod"},
+        *_declarations(shader, index),
+        *(f"#define {name} {meaning}" for name, meaning in _VERTEX_MACROS.items()),
+    ]
+    return "\n".join(head) + f"\n#line 1\n{body}\n"
+
+
+def show(shader: Shader) -> str:
+    """Puts a finished picture `kfx_top` onto the canvas."""
+    below = below_of(shader)
+    return (
+        "out vec4 isf_FragColor;\nin vec2 isf_FragNormCoord;\nuniform float kfx_mix;\n"
+        f"uniform sampler2D kfx_top;\nuniform sampler2D {below};\n"
+        + (_OVER if shader.kind == "generator" else _REPLACE)
+        + "void main() {\n    vec2 p = isf_FragNormCoord;\n"
+        f"    isf_FragColor = kfx_blend(texture({below}, p), texture(kfx_top, p));\n}}\n"
+    )
+
+
+def below_of(shader: Shader) -> str:
+    """The sampler through which a shader's picture is mixed with what was there."""
+    return "inputImage" if "inputImage" in shader.images else "kfx_below"
+
+
+def _declarations(shader: Shader, index: int) -> list[str]:
+    used = isf_tidy.words(shader.body)
+    lines = [f"const int PASSINDEX = {index};"]
+    if "history" in shader.images:
+        lines.append(HISTORY)
+    for image in shader.samplers:
+        known = isf_tidy.name(image)
+        kind = "samplerCube" if image in shader.cubes else "sampler2D"
+        if image != "history":
+            lines.append(f"uniform {kind} {known};")
+        if any(word.startswith(f"_{image}_") for word in used):
+            lines.append(f"#define _{image}_imgRect vec4(0.0, 0.0, 1.0, 1.0)")
+            lines.append(f"#define _{image}_imgSize vec2(textureSize({known}, 0))")
+            lines.append(f"#define _{image}_flip false")
+    lines += [f"uniform {kind} {isf_tidy.name(one)};" for one, kind in shader.types.items()]
+    return lines
+
+
+def _tidied(
+    shader: Shader, text: str, path: Path, first_line: int, macros: Iterable[str], output: str
+) -> tuple[str, tuple[str, ...]]:
+    declared = {
+        *AUTOMATIC,
+        *shader.samplers,
+        *shader.types,
+        "isf_FragNormCoord",
+        "vv_FragNormCoord",
+        "gl_FragColor",
+    }
+    words = {name.split("(")[0] for name in macros}
+    try:
+        return isf_tidy.tidy(text, declared, words, output=output)
+    except isf_tidy.Unsupported as error:
+        raise KfxError(f"{path}:{first_line + error.line}: {error}") from error
+
+
+_PLACE = re.compile(r"^(?:ERROR:\s*)?\d+[:(](\d+)\)?(?:\(\d+\))?\s*:?\s*(.*)$")
+_KIND = re.compile(r"^(?:error\s*(?:C\d+)?\s*:\s*)", re.I)
+
+
+def readable(shader: Shader, message: str) -> str:
+    """A compiler's message as ``path:line: text``, with the author's own file and line."""
+    path = shader.vertex if "vertex_shader" in message else shader.path
+    faults: dict[str, str] = {}  # place → what is wrong there
+    rest = []
+    for line in map(str.strip, message.splitlines()):
+        place = _PLACE.match(line)
+        if place and not place[2].lower().startswith("warning"):
+            where = f"{path}:{place[1]}" if int(place[1]) < _OURS else f"{path}"
+            faults.setdefault(where, _KIND.sub("", place[2]))
+        elif not place and re.search(r"\berror\b", line, re.I):
+            rest.append(_KIND.sub("", line))
+    if not faults:
+        lines = [line for line in message.splitlines() if line.strip(" =")]
+        return f"{shader.path}: {'; '.join(dict.fromkeys(rest or lines[-3:]))}"
+    (first, text), *others = list(faults.items())[:3]
+    return "; ".join([f"{first}: {text}", *(f"line {w.split(':')[-1]}: {t}" for w, t in others)])

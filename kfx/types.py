@@ -20,6 +20,12 @@ Landmarks = npt.NDArray[np.float32]
 Pixel centres lie at half-integers: the centre of the top left pixel is (0.5, 0.5).
 """
 
+Matte = npt.NDArray[np.uint8]
+"""(h, w) 0..255: the whole frame at the matte's own, lower resolution, top row first."""
+
+Hand = npt.NDArray[np.float32]
+"""(21, 2) in pixels of the full frame, y down, as MediaPipe orders them: the wrist first."""
+
 MAX_FACES = 8
 LANDMARK_COUNT = 478
 
@@ -109,6 +115,8 @@ class Tick:
     bar: float = 0.0
     energy: float = 0.0
     seed: int = 0
+    matte: Matte | None = None  # 255 where a person is; None where nobody asked for it
+    hands: tuple[Hand, ...] = ()  # where somebody asked for them
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,11 @@ def add_look_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tracker", default="mediapipe", help="mediapipe, or truth for the performer's own faces"
     )
+    parser.add_argument(
+        "--hands",
+        action="store_true",
+        help="keep hands that cross a face in front of its effects (costs a second net)",
+    )
     parser.add_argument("--report", metavar="R.json", help="write what was measured as JSON")
     parser.add_argument("--force", action="store_true", help="replace files that exist")
 

@@ -68,6 +68,7 @@ def run(options: argparse.Namespace) -> int:
             tracker=options.tracker,
             bpm=options.bpm,
             loop=options.loop,
+            hands=options.hands,
             overwrite=options.force,
             status=line,
             ready=line.ready,

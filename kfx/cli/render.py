@@ -13,11 +13,22 @@ Every frame, the exact rate, the sound, the timecode and the colour tags are kep
 written beside the target and renamed when it is whole: a failure or Ctrl-C leaves nothing.
 
 outputs: out.mp4 (H.264), out.mov (ProRes 4444), frames/%06d.png
+
+--aov writes what the shaders know of the face beside OUT, one numbered file per frame, for
+compositing: out.uv.000000.png and so on. Faces as shown, after all motion effects.
+  uv      R G: UV on the canonical face, v up · B: (slot + 0.5) / 8 · A: coverage
+  normal  R G B: normal to the camera, x right, y up, -1..1 · A: coverage
+  motion  R G: pixels moved since the frame before, x right, y up · A: coverage
+  parts   R skin · G lips · B eye openings · A inner mouth
+  matte   people, 0..1
+PNG is 16-bit: 0..1 is 0..65535, -1..1 too, motion is 32768 + 64 × pixels. EXR is float32 and
+holds the values themselves. Read them raw: no colour conversion, straight alpha.
 """
 EPILOG = """examples:
   kfx render take3.mov -p supernova -o take3_fx.mov
   kfx render take3.mov -p supernova -o try.mp4 --from 12 --to 15.5 --set expr_amp.gain=2.5
   kfx render plate.%04d.png -p look.toml -o fx/%06d.png --force
+  kfx render take3.mov -p none -o take3.mp4 --aov uv,motion,matte --aov-format exr
   kfx render performer -p supernova -o show.mp4 --to 10 --size 1920x1080
 """
 
@@ -29,10 +40,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_size_argument(parser)
     parser.add_argument("--from", dest="start", metavar="S", help="first second to render")
     parser.add_argument("--to", dest="stop", metavar="S", help="second at which to stop")
+    parser.add_argument(
+        "--aov", metavar="LIST", help="uv,normal,motion,parts,matte or some of them, beside OUT"
+    )
+    parser.add_argument("--aov-format", choices=("png", "exr"), default="png", help="default: png")
 
 
 def run(options: argparse.Namespace) -> int:
     from kfx import presets, sinks, sources
+    from kfx.engine import aov_names
     from kfx.errors import UsageError
 
     size = common.size_of(options.size)
@@ -42,6 +58,9 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--to {options.stop}: must lie after --from {options.start or 0}")
     if sinks.kind_of(options.out) not in ("file", "null"):
         raise UsageError(f"-o {options.out}: render writes files; for this sink use kfx live")
+    aov = aov_names.parse(options.aov) if options.aov is not None else ()
+    if aov and sinks.kind_of(options.out) != "file":
+        raise UsageError(f"--aov: is written beside a file, and -o {options.out} is none")
     preset = presets.with_settings(presets.load(options.preset), options.set)
     request = sources.parse(options.input)
     if request.kind == "camera":
@@ -64,7 +83,10 @@ def run(options: argparse.Namespace) -> int:
                 stop_s=stop,
                 tracker=options.tracker,
                 bpm=options.bpm,
+                hands=options.hands,
                 overwrite=options.force,
+                aov=aov,
+                aov_format=options.aov_format,
                 progress=bar,
             )
         for warning in result.warnings:

@@ -14,10 +14,13 @@ from kfx.motion.base import Motion
 from kfx.motion.guard import believable
 from kfx.presets import Preset
 from kfx.render import facemesh, isf_join
+from kfx.render.gbuffer import NAMES as DRAWN
 from kfx.render.gbuffer import GBuffer
 from kfx.render.gpu import Box, Gpu, PixelPool
+from kfx.render.hand_matte import HandMatte
 from kfx.render.isf import Shader
 from kfx.render.isf_program import Program, automatic_values
+from kfx.render.person_matte import PersonMatte
 from kfx.render.warp import Warp
 from kfx.types import Face, Landmarks, Pixels, Tick, freeze
 
@@ -30,8 +33,19 @@ class Chain:
     """
 
     def __init__(
-        self, gpu: Gpu, preset: Preset, size: tuple[int, int], *, join: bool = True
+        self,
+        gpu: Gpu,
+        preset: Preset,
+        size: tuple[int, int],
+        *,
+        join: bool = True,
+        aov: tuple[str, ...] = (),
+        hands: bool = False,
     ) -> None:
+        """`aov` names images that are drawn whole for others to read, whoever asks or not.
+
+        With `hands` those of a tick hide the faces behind them.
+        """
         self.plan: Plan = compile_plan(preset, join=join)
         self.size = size
         self.shown: tuple[Face, ...] = ()  # the faces of the last tick as drawn
@@ -48,9 +62,15 @@ class Chain:
                 self._motions += [link.effect.source(link.values) for _, link in step.links]
             else:
                 self._programs[step.links[0][0]] = Program(gpu, _shader_of(step), size)
+        self._remembers = any(program.remembers for program in self._programs.values())
         self._warp = Warp(gpu, size) if self._motions else None
-        images = self.plan.face_images
-        self._gbuffer = GBuffer(gpu, size, images) if images else None
+        self._aov = aov
+        self.needs_person = self.plan.needs_person or "personMatte" in aov
+        images = (*self.plan.face_images, *aov)
+        self.needs_hands = hands and any(name in DRAWN for name in images)
+        self._hands = HandMatte(gpu, size) if self.needs_hands else None
+        self._gbuffer = GBuffer(gpu, size, images, occluded=self.needs_hands) if images else None
+        self._person = PersonMatte(gpu, size) if self.needs_person else None
 
     def __enter__(self) -> Chain:
         return self
@@ -65,6 +85,10 @@ class Chain:
         for program in self._programs.values():
             program.release()
         self._programs.clear()
+        for buffer in (self._gbuffer, self._person, self._hands):
+            if buffer is not None:
+                buffer.release()
+        self._gbuffer = self._person = self._hands = None
         for texture in (self._canvas, self._spare):
             self._gpu.release(texture)
 
@@ -72,15 +96,22 @@ class Chain:
         """A cut: no effect remembers anything."""
         for motion in self._motions:
             motion.reset()
+        for program in self._programs.values():
+            program.reset()
+        if self._gbuffer is not None:
+            self._gbuffer.reset()
 
     def render(self, tick: Tick) -> Pixels:
         """The finished picture of a tick, (h, w, 4) uint8, read-only."""
-        if not self.plan.steps or not (tick.faces or self.plan.full_frame_passes):
+        needed = tick.faces or self.plan.full_frame_passes or self._remembers
+        if not self._aov and (not self.plan.steps or not needed):
             self.shown = tick.faces
+            if self._gbuffer is not None:
+                self._gbuffer.reset()
             return tick.frame.pixels
         self.upload(tick)
         self.draw(tick)
-        return self._read()
+        return self._read() if self.plan.steps else tick.frame.pixels
 
     def upload(self, tick: Tick) -> None:
         """The first third of `render`: the plate goes to the GPU."""
@@ -95,8 +126,8 @@ class Chain:
             if step.kind == "warp":
                 self._draw_warp(driven)
                 continue
-            if self._gbuffer is not None and not buffered:
-                self._gbuffer.draw(self.shown, facemesh.union(self._face_boxes()))
+            if not buffered:
+                self._draw_buffers(tick)
                 buffered = True
             program = self._programs[step.links[0][0]]
             each = [self._values(link.values, tick) for _, link in step.links]
@@ -106,6 +137,12 @@ class Chain:
             else:
                 program.draw(self._spare, self._images(self._canvas), values)
                 self._canvas, self._spare = self._spare, self._canvas
+        if self._aov and not buffered:
+            self._draw_buffers(tick)
+
+    def image(self, name: str) -> moderngl.Texture:
+        """An image that was asked for as `aov`, as the last tick drew it."""
+        return self._images(self._canvas)[name]
 
     def _drive(self, tick: Tick) -> list[tuple[Face, Landmarks]]:
         """Each face with the landmarks that all motion effects together drive it to."""
@@ -123,6 +160,17 @@ class Chain:
             driven.append((face, points))
         return driven
 
+    def _draw_buffers(self, tick: Tick) -> None:
+        """The face G-buffer and the person matte of the plate as the warp has left it."""
+        if self._gbuffer is not None:
+            box = facemesh.union(self._face_boxes())
+            hidden = None
+            if self._hands is not None:
+                hidden = self._hands.draw(tick.hands, self.shown, self._canvas)
+            self._gbuffer.draw(self.shown, box, cut=tick.dt == 0.0, occlusion=hidden)
+        if self._person is not None:
+            self._person.draw(tick.matte, self.shown, self._canvas)
+
     def _draw_warp(self, driven: list[tuple[Face, Landmarks]]) -> None:
         assert self._warp is not None
         if driven:
@@ -135,15 +183,17 @@ class Chain:
             for face in self.shown
             for box in facemesh.region_boxes(face, shader.region, shader.margin_iod, self.size)
         ]
-        if boxes:
+        if boxes or program.remembers:
             self._gpu.copy(self._canvas, self._spare)
         images = self._images(self._spare)
-        for box in boxes:
-            program.draw(self._canvas, images, values, box)
+        if boxes or program.remembers:
+            program.draw(self._canvas, images, values, boxes)
 
     def _face_boxes(self) -> list[Box]:
         """Where the planned shaders read the G-buffer."""
         boxes = []
+        if self._aov:
+            boxes += [b for f in self.shown for b in facemesh.region_boxes(f, "face", 0, self.size)]
         for step in self.plan.steps:
             for _, link in step.links:
                 if link.effect.kind != "shader" or not link.effect.source.face_images:
@@ -156,7 +206,8 @@ class Chain:
 
     def _images(self, canvas: moderngl.Texture) -> dict[str, moderngl.Texture]:
         faces = self._gbuffer.images if self._gbuffer is not None else {}
-        return {"inputImage": canvas, **faces}
+        person = {} if self._person is None else {"personMatte": self._person.image}
+        return {"inputImage": canvas, **faces, **person}
 
     def _values(self, knobs: Any, tick: Tick) -> dict[str, Any]:
         largest = max((face.iod for face in self.shown), default=0.0)

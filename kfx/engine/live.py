@@ -24,8 +24,10 @@ from kfx.engine.ticks import Ticks
 from kfx.errors import KfxError
 from kfx.presets import Preset
 from kfx.render.gpu import Gpu
+from kfx.tracking.hands import Hands
+from kfx.tracking.person import Person
 from kfx.tracking.tracker import Tracker
-from kfx.types import Face, Frame, Pixels, Shot, Sink, Source, StreamInfo, Tick
+from kfx.types import Face, Frame, Hand, Matte, Pixels, Shot, Sink, Source, StreamInfo, Tick
 
 RETRY_S = 1.0  # a lost camera is tried again after so long
 FILE_QUEUE = 90  # frames a recording may fall behind before it is given up
@@ -45,6 +47,29 @@ class _Output:
     failed: bool = False
 
 
+@dataclass
+class _Others:
+    """What is tracked beside faces, where the chain asks for it."""
+
+    person: Person | None
+    hands: Hands | None
+
+    def seen(self, tick: Tick, stats: Stats) -> Tick:
+        matte: Matte | None = None
+        hands: tuple[Hand, ...] = ()
+        try:
+            matte = self.person.matte(tick.frame) if self.person else None
+            hands = self.hands.find(tick.frame) if self.hands and tick.faces else ()
+        except Exception as error:  # whatever it is, the picture goes on
+            stats.warn(f"person matte and hands: {error}")
+        return replace(tick, matte=matte, hands=hands)
+
+    def reset(self) -> None:
+        for one in (self.person, self.hands):
+            if one:
+                one.reset()
+
+
 def run(
     open_source: Opener,
     preset: Preset,
@@ -55,6 +80,7 @@ def run(
     tracker: str = "mediapipe",
     bpm: float = 120.0,
     loop: bool = False,
+    hands: bool = False,
     overwrite: bool = False,
     status: Status | None = None,
     ready: Callable[[Stats, list[Sink]], None] | None = None,
@@ -80,15 +106,18 @@ def run(
             overwrite=overwrite,
         )
         gpu = stack.enter_context(Gpu())
-        chain = stack.enter_context(Chain(gpu, preset, size))
+        chain = stack.enter_context(Chain(gpu, preset, size, hands=hands))
         faces_of = stack.enter_context(Tracker(tracker))
+        person = stack.enter_context(Person()) if chain.needs_person else None
+        hands_of = stack.enter_context(Hands()) if chain.needs_hands else None
+        others = _Others(person, hands_of)
         stats = Stats(size, info.rate, gpu.renderer, tracker)
         for note in info.notes:
             stats.warn(note)
         ends = [_output(spec, stack.enter_context(sinks.open(spec, stream))) for spec in outputs]
         captured: Mailbox[Frame] = Mailbox()
         # Frames are timed from here on: loading MediaPipe and GL isn't the show.
-        _warm_up(chain, faces_of, size, stats)
+        _warm_up(chain, faces_of, others, size, stats)
         capture = threading.Thread(
             target=_capture,
             args=(source, open_source, captured, stats, stop, loop),
@@ -105,7 +134,19 @@ def run(
         stats.started = clock.now()
         capture.start()
         try:
-            _loop(chain, faces_of, captured, ends, stats, Ticks(bpm), size, seconds, status, stop)
+            _loop(
+                chain,
+                faces_of,
+                others,
+                captured,
+                ends,
+                stats,
+                Ticks(bpm),
+                size,
+                seconds,
+                status,
+                stop,
+            )
         except KeyboardInterrupt:
             pass  # the usual way to end a show: what was recorded is kept
         finally:
@@ -136,6 +177,7 @@ def _output(spec: str, sink: Sink) -> _Output:
 def _loop(
     chain: Chain,
     tracker: Tracker,
+    others: _Others,
     captured: Mailbox[Frame],
     ends: list[_Output],
     stats: Stats,
@@ -161,7 +203,7 @@ def _loop(
         frame = fitted(frame, size)
         with stats.timed("track"):
             faces = _faces(tracker, frame, stats)
-        tick = ticks.tick(frame, faces)
+            tick = others.seen(ticks.tick(frame, faces), stats)
         with stats.timed("render"):
             pixels = _picture(chain, tick, stats)
         stats.count(faces)
@@ -291,11 +333,15 @@ def _feed(
     return end
 
 
-def _warm_up(chain: Chain, tracker: Tracker, size: tuple[int, int], stats: Stats) -> None:
+def _warm_up(
+    chain: Chain, tracker: Tracker, others: _Others, size: tuple[int, int], stats: Stats
+) -> None:
     """Let every library do its first-time work on a black frame, then forget it."""
     black = np.zeros((size[1], size[0], 4), np.uint8)
     black[..., 3] = 255
     frame = Frame(black, 0, Fraction(0), clock.now(), truth=())
-    _picture(chain, Ticks().tick(frame, _faces(tracker, frame, stats)), stats)
+    tick = Ticks().tick(frame, _faces(tracker, frame, stats))
+    _picture(chain, others.seen(tick, stats), stats)
     chain.reset()
     tracker.reset()
+    others.reset()

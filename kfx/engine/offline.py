@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
 from kfx import clock, sinks
+from kfx.engine.aov import Aovs
+from kfx.engine.aov_names import images
 from kfx.engine.chain import Chain
 from kfx.engine.fit import fitted
 from kfx.engine.mailbox import Closed, Mailbox
@@ -19,8 +22,10 @@ from kfx.engine.stats import Stats
 from kfx.engine.ticks import Ticks
 from kfx.presets import Preset
 from kfx.render.gpu import Gpu
+from kfx.tracking.hands import Hands
+from kfx.tracking.person import Person
 from kfx.tracking.tracker import Tracker
-from kfx.types import Face, Frame, Shot, Sink, Source, StreamInfo
+from kfx.types import Face, Frame, Hand, Matte, Shot, Sink, Source, StreamInfo
 
 AHEAD = 4  # frames each thread may be ahead of the next
 
@@ -31,6 +36,16 @@ Progress = Callable[[int, "int | None"], None]
 class Tracked(NamedTuple):
     frame: Frame
     faces: tuple[Face, ...]
+    matte: Matte | None
+    hands: tuple[Hand, ...]
+
+
+class _Trackers(NamedTuple):
+    """What is tracked: faces always, the rest where the chain asks for it."""
+
+    faces: Tracker
+    person: Person | None
+    hands: Hands | None
 
 
 def render(
@@ -44,14 +59,18 @@ def render(
     tracker: str = "mediapipe",
     bpm: float = 120.0,
     overwrite: bool = False,
+    aov: tuple[str, ...] = (),
+    aov_format: str = "png",
+    hands: bool = False,
     progress: Progress | None = None,
     on_shot: Callable[[Shot], None] | None = None,
 ) -> Stats:
     """Render an open source to the sink `out` names.
 
-    `start_s` and `stop_s` are what the source was cut to (for the audio). `on_shot` sees every
-    shot after it was handed to the sink. Raises `KfxError`; then, and on Ctrl-C, nothing is
-    left of the output.
+    `start_s` and `stop_s` are what the source was cut to (for the audio). `aov` names what is
+    written beside the picture, see `kfx.engine.aov_names`. With `hands`, hands stay in front of
+    faces. `on_shot` sees every shot after it was handed to the sink. Raises `KfxError`; then, and
+    on Ctrl-C, nothing is left of the output.
     """
     info = source.info
     size = size or info.size
@@ -69,9 +88,17 @@ def render(
     with (
         sinks.open(out, stream) as sink,
         Gpu() as gpu,
-        Chain(gpu, preset, size) as chain,
+        Aovs(gpu, aov, out, stream, aov_format) as aovs,
+        Chain(gpu, preset, size, aov=images(aov), hands=hands) as chain,
         Tracker(tracker) as faces_of,
+        Person() as person,
+        Hands() as hands_of,
     ):
+        trackers = _Trackers(
+            faces_of,
+            person if chain.needs_person else None,
+            hands_of if chain.needs_hands else None,
+        )
         stats = Stats(size, info.rate, gpu.renderer, tracker)
         for note in info.notes:
             stats.warn(note)
@@ -80,12 +107,12 @@ def render(
         done: Mailbox[Shot] = Mailbox(AHEAD, newest=False, wait=True)
         threads = [
             _thread("read", lambda: _read(source, size, stats, read), read),
-            _thread("track", lambda: _track(faces_of, stats, read, tracked), tracked, read),
+            _thread("track", lambda: _track(trackers, stats, read, tracked), tracked, read),
         ]
         written: Mailbox[None] = Mailbox()
         writer = _thread("write", lambda: _write(sink, stats, done), written, done)
         try:
-            _draw(chain, stats, bpm, tracked, done, info.frame_count, progress, on_shot)
+            _draw(chain, aovs, stats, bpm, tracked, done, info.frame_count, progress, on_shot)
             done.close()
             writer.join()
             _raise_error_of(written)
@@ -103,6 +130,7 @@ def render(
 
 def _draw(
     chain: Chain,
+    aovs: Aovs,
     stats: Stats,
     bpm: float,
     tracked: Mailbox[Tracked],
@@ -118,9 +146,10 @@ def _draw(
         except Closed:
             return
         assert one is not None
-        tick = ticks.tick(one.frame, one.faces)
+        tick = replace(ticks.tick(one.frame, one.faces), matte=one.matte, hands=one.hands)
         with stats.timed("render"):
             shot = Shot(chain.render(tick), tick)
+            aovs.write(chain, tick)
         stats.count(tick.faces)
         done.put(shot)
         if done.closed:
@@ -141,11 +170,13 @@ def _read(source: Source, size: tuple[int, int], stats: Stats, out: Mailbox[Fram
         out.put(fitted(frame, size))
 
 
-def _track(tracker: Tracker, stats: Stats, read: Mailbox[Frame], out: Mailbox[Tracked]) -> None:
+def _track(trackers: _Trackers, stats: Stats, read: Mailbox[Frame], out: Mailbox[Tracked]) -> None:
     while (frame := read.take()) is not None:
         with stats.timed("track"):
-            faces = tracker.track(frame)
-        out.put(Tracked(frame, faces))
+            faces = trackers.faces.track(frame)
+            matte = trackers.person.matte(frame) if trackers.person else None
+            hands = trackers.hands.find(frame) if trackers.hands and faces else ()
+        out.put(Tracked(frame, faces, matte, hands))
 
 
 def _write(sink: Sink, stats: Stats, done: Mailbox[Shot]) -> None:

@@ -52,6 +52,12 @@ class Plan:
         return sum(step.kind == "frame" for step in self.steps)
 
     @property
+    def needs_person(self) -> bool:
+        """Whether a shader reads ``personMatte``."""
+        links = [link for step in self.steps if step.kind != "warp" for _, link in step.links]
+        return any("personMatte" in link.effect.source.images for link in links)
+
+    @property
     def needs_faces(self) -> bool:
         """Whether a tracker has anything to do."""
         return bool(self.face_images) or any(step.kind != "frame" for step in self.steps)

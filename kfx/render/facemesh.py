@@ -1,4 +1,4 @@
-"""Geometry of a face on screen: the mesh, fading outer rings for the warp, edge bands for masks."""
+"""Geometry of a face on screen: the mesh, fading outer rings for the warp, boxes."""
 
 from __future__ import annotations
 
@@ -100,22 +100,3 @@ def region_boxes(face: Face, region: str, margin_iod: float, size: tuple[int, in
         for part in parts
     ]
     return [box for box in boxes if box is not None]
-
-
-def contour_band(points: Landmarks, contour: tuple[int, ...], width_px: float) -> Array:
-    """(2n, 3): the contour moved in and out by half of `width_px` along its normals, so that a
-    mask drawn over the band fades across the edge. Thin openings get a thinner inner band."""
-    loop = points[list(contour)]
-    before, after = np.roll(loop, 1, 0), np.roll(loop, -1, 0)
-    along = after[:, :2] - before[:, :2]
-    along /= np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-6)
-    normal = np.stack([along[:, 1], -along[:, 0]], axis=1)
-    centre = loop[:, :2].mean(axis=0)
-    # Outwards whichever way round the contour runs.
-    if float(((loop[:, :2] - centre) * normal).sum()) < 0:
-        normal = -normal
-    half = np.float32(width_px / 2)
-    outer, inner = loop.copy(), loop.copy()
-    outer[:, :2] += normal * half
-    inner[:, :2] -= normal * half
-    return np.concatenate([outer, inner])

@@ -1,0 +1,65 @@
+"""AOVs of a render: the images, read back and handed to their files."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from types import TracebackType
+
+import numpy as np
+import numpy.typing as npt
+
+from kfx.engine.aov_names import AOVS
+from kfx.engine.chain import Chain
+from kfx.render.gpu import Gpu
+from kfx.sinks.aov import AovSequence
+from kfx.types import StreamInfo, Tick
+
+
+class Aovs:
+    """``with Aovs(…) as aovs: aovs.write(chain, tick)`` after each picture.
+
+    Opening refuses files that exist. Leaving by an exception removes what was written.
+    """
+
+    def __init__(
+        self, gpu: Gpu, names: tuple[str, ...], out: str, stream: StreamInfo, form: str = "png"
+    ) -> None:
+        self._gpu = gpu
+        self._stack = ExitStack()
+        self._sequences: dict[str, AovSequence] = {}
+        try:
+            for name in names:
+                sequence = AovSequence(name, out, stream, suffix=f".{form}")
+                self._sequences[name] = self._stack.enter_context(sequence)
+        except BaseException as error:
+            self._stack.__exit__(type(error), error, None)
+            raise
+
+    def __enter__(self) -> Aovs:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        value: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.__exit__(kind, value, trace)
+
+    def write(self, chain: Chain, tick: Tick) -> None:
+        """Hand over what `chain` has drawn for `tick`. Raises `KfxError`."""
+        for name, sequence in self._sequences.items():
+            sequence.put(tick.index, self._read(chain, AOVS[name]))
+
+    def _read(self, chain: Chain, name: str) -> npt.NDArray[np.float32]:
+        texture = chain.image(name)
+        width, height = texture.size
+        target = self._gpu.target(texture)
+        if texture.dtype == "f2":
+            data = target.read(components=texture.components, dtype="f2")
+            values = np.frombuffer(data, np.float16).astype(np.float32)
+        else:
+            data = target.read(components=texture.components)
+            values = np.frombuffer(data, np.uint8) / np.float32(255.0)
+        shape = (height, width, 4) if texture.components == 4 else (height, width)
+        return np.asarray(values.reshape(shape)[::-1], np.float32)

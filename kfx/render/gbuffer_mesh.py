@@ -1,0 +1,352 @@
+"""Geometry of the face G-buffer: what each vertex is, once, and where it lies, every frame.
+
+The vertices are the landmarks, the lips' once more, and the inner and outer rims of the bands that
+soften the edges of lips, eyes and mouth. All but `FLOATS` numbers a vertex never change.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from kfx import canonical as c
+from kfx.render import facemesh
+from kfx.types import LANDMARK_COUNT, Face, Landmarks, freeze
+
+FEATHER_IOD = 0.16  # coverage rises from 0 at the oval to 1 so far inside
+SKIN_EDGE_IOD = 0.035  # the skin mask does so much sooner
+EDGE_PX = 1.5  # width over which a part mask fades
+SHUT, OPEN = 0.07, 0.13  # area of an eye's opening over its width squared: 0.2 looks ahead
+TURNED, FACING = 0.02, 0.35  # what turns away fades out between these z of the normal
+RIM_IOD = 0.15  # so far inside the oval no triangle may turn away
+BEND = 0.8  # how much of a change of expression the normals follow
+NORMAL_MAP_PX = 256
+FLOATS = 12  # position 3 · bend 3 · motion 2 · coverage, skin edge · openness · 1 spare
+
+_SKIN, _LIPS, _EYE, _MOUTH = np.eye(4, dtype=np.float32)
+_CONTOURS = (
+    # contour, what lies outside its edge, what inside
+    (c.OUTER_LIPS, _SKIN, _LIPS),
+    (c.INNER_LIPS, _LIPS, _MOUTH),
+    (c.RIGHT_LIDS, _SKIN, _EYE),
+    (c.LEFT_LIDS, _SKIN, _EYE),
+)
+_NOSE = (4, 5, 195, 197, 6, 48, 278, 115, 344, 220, 440)
+_CLOSING = (c.INNER_LIPS, c.RIGHT_LIDS, c.LEFT_LIDS)
+
+
+@dataclass(frozen=True)
+class Layout:
+    """What never changes: `landmark` (n,) of each vertex, `parts` where closed and where open."""
+
+    landmark: facemesh.Triangles
+    fixed: facemesh.Array  # (n, 10) uv, parts if shut, parts if open
+    overlay: facemesh.Triangles  # lips, then the mouth, then the eyes, drawn over the skin
+    rims: tuple[tuple[slice, int], ...]  # of each contour: its vertices, how many it has
+    edges: facemesh.Array  # (n, 2) coverage and skin mask before turning is looked at
+
+
+@cache
+def layout() -> Layout:
+    """The vertices and the triangles over the skin."""
+    lips = np.unique(_lip_triangles())
+    landmark = [np.arange(LANDMARK_COUNT), lips]
+    shut = [np.tile(_SKIN, (LANDMARK_COUNT, 1)), np.tile(_LIPS, (len(lips), 1))]
+    opened = list(shut)
+    overlay = [LANDMARK_COUNT + np.searchsorted(lips, _lip_triangles())]
+    rims = []
+    count = LANDMARK_COUNT + len(lips)
+    for contour, outside, inside in _CONTOURS:
+        n = len(contour)
+        landmark += [np.array(contour)] * 2
+        shut.append(np.tile(outside, (2 * n, 1)))
+        opened += [np.tile(outside, (n, 1)), np.tile(inside, (n, 1))]
+        if contour is c.OUTER_LIPS:
+            shut[-1][n:] = inside  # lips never close
+        else:
+            overlay.append(_fan(n) + count)
+        i = np.arange(n)
+        j = (i + 1) % n
+        strip = np.concatenate([np.stack([i, n + i, n + j], 1), np.stack([i, n + j, j], 1)])
+        overlay.append(strip + count)
+        rims.append((slice(count, count + 2 * n), n))
+        count += 2 * n
+    index = np.concatenate(landmark).astype(np.uint32)
+    fixed = np.hstack([c.canonical().uv[index], np.concatenate(shut), np.concatenate(opened)])
+    edges = np.stack([_rise(FEATHER_IOD), _rise(SKIN_EDGE_IOD)], axis=1)[index]
+    return Layout(
+        freeze(index),
+        freeze(np.ascontiguousarray(fixed, np.float32)),
+        freeze(np.concatenate(overlay).astype(np.uint32)),
+        tuple(rims),
+        freeze(edges.astype(np.float32)),
+    )
+
+
+def drawn(
+    face: Face, motion: facemesh.Array, *, bend: bool
+) -> tuple[facemesh.Array, facemesh.Triangles]:
+    """(n, `FLOATS`) of `layout`'s vertices, and the skin's triangles that face the camera.
+
+    `motion` is (478, 2); normals follow the expression only if `bend`.
+    """
+    one = layout()
+    points = face.landmarks
+    areas = _areas(points)
+    towards = areas[:, 2]
+    table = np.zeros((LANDMARK_COUNT, FLOATS), np.float32)
+    table[:, :3] = points
+    normals = _normals(areas) * np.float32([1, -1, -1])
+    if bend:
+        table[:, 3:6] = np.float32(BEND) * (normals - _canonical_normals() @ turn(face).T)
+    table[:, 6:8] = motion
+    table[:, 8:10] = _facing(face, areas, normals)[:, None]
+    table[:, 10] = 1.0
+    out = table[one.landmark]
+    out[:, 8:10] *= one.edges
+    spread = [1.0, *(openness(points[list(one)], one is not c.INNER_LIPS) for one in _CLOSING)]
+    rims = bands(points, EDGE_PX * np.array(spread, np.float32))
+    for (where, n), start, apart in zip(one.rims, _starts(), spread, strict=True):
+        out[where.start : where.start + n, :3] = rims[0, start : start + n]
+        out[where.start + n : where.stop, :3] = rims[1, start : start + n]
+        out[where.start + n : where.stop, 10] = apart
+    return out, facemesh.skin_triangles()[towards > 0]
+
+
+def bands(points: Landmarks, widths_px: facemesh.Array) -> facemesh.Array:
+    """(2, m, 3): all contours moved out and in by half of each one's width along its normals,
+    so that a mask drawn over the band fades across the edge."""
+    index, before, after, group = _neighbours()
+    loop = points[index]
+    along = points[after, :2] - points[before, :2]
+    along /= np.maximum(np.sqrt((along * along).sum(axis=1, keepdims=True)), 1e-6)
+    normal = np.stack([along[:, 1], -along[:, 0]], axis=1)
+    starts = list(_starts())
+    counts = np.diff([*starts, len(index)])
+    centre = np.add.reduceat(loop[:, :2], starts, axis=0) / counts[:, None]
+    # Outwards whichever way round the contour runs.
+    sides = np.add.reduceat(((loop[:, :2] - centre[group]) * normal).sum(axis=1), starts)
+    half = widths_px / 2 * np.where(sides < 0, -1, 1)
+    out = np.stack([loop, loop])
+    out[0, :, :2] += normal * half[group, None]
+    out[1, :, :2] -= normal * half[group, None]
+    return np.asarray(out, np.float32)
+
+
+@cache
+def _neighbours() -> tuple[facemesh.Triangles, ...]:
+    """(m,) each: the landmarks of all contours, those before and after them, the contour."""
+    loops = [np.array(contour, np.uint32) for contour, _, _ in _CONTOURS]
+    groups = [np.full(len(loop), i, np.uint32) for i, loop in enumerate(loops)]
+    before, after = ([np.roll(loop, by) for loop in loops] for by in (1, -1))
+    return tuple(freeze(np.concatenate(some)) for some in (loops, before, after, groups))
+
+
+@cache
+def _starts() -> tuple[int, ...]:
+    """Where each contour begins in `_neighbours`."""
+    return tuple(np.cumsum([0, *(len(contour) for contour, _, _ in _CONTOURS[:-1])]).tolist())
+
+
+def _facing(face: Face, areas: facemesh.Array, normals: facemesh.Array) -> facemesh.Array:
+    """(478,) 1 where the skin faces the camera, 0 where it turns away.
+
+    A profile's edge isn't a cut-out. Near the oval any triangle counts, further in the smooth
+    normal does, and a nose seen from the front stays whole: its far side ends on the cheek.
+    """
+    size = np.sqrt((areas * areas).sum(axis=1))
+    towards = np.append(areas[:, 2] / np.maximum(size, 1e-9), 1.0)
+    rim, inside = towards[_triangles_at()].min(axis=1), normals[:, 2]
+    ahead = np.clip((-float(turn(face)[2, 2]) - 0.6) / 0.25, 0.0, 1.0)
+    inside = inside + (1.0 - inside) * _near_nose() * ahead
+    deep = _rise(2 * RIM_IOD)
+    least = rim + (inside - rim) * deep
+    return np.asarray(np.clip((least - TURNED) / (FACING - TURNED), 0.0, 1.0), np.float32)
+
+
+@cache
+def _near_nose() -> facemesh.Array:
+    """(478,) 1 on the nose, 0 on the cheeks."""
+    shape = c.canonical().vertices
+    away = np.linalg.norm(shape[:, None] - shape[None, list(_NOSE)], axis=2).min(axis=1)
+    return freeze(np.clip((0.5 - away) / 0.25, 0.0, 1.0).astype(np.float32))
+
+
+@cache
+def _triangles_at() -> facemesh.Triangles:
+    """(478, most): the triangles at each landmark, filled up with one that isn't there."""
+    triangles = facemesh.skin_triangles()
+    at = [np.flatnonzero((triangles == i).any(axis=1)) for i in range(LANDMARK_COUNT)]
+    filled = np.full((LANDMARK_COUNT, max(map(len, at))), len(triangles), np.uint32)
+    for row, some in zip(filled, at, strict=True):
+        row[: len(some)] = some
+    return freeze(filled)
+
+
+def turn(face: Face) -> facemesh.Array:
+    """3×3: canonical directions (y down, z away) to the camera's with y up and z towards it."""
+    linear = face.pose[:3, :3] / np.float32(max(face.iod, 1e-6))
+    return np.asarray(linear * np.float32([[1], [-1], [-1]]), np.float32)
+
+
+def openness(rim: facemesh.Array, eye: bool) -> float:
+    """0 when the lids or lips of a contour touch, 1 when they are clearly apart."""
+    x, y = rim[:, 0] - rim[0, 0], rim[:, 1] - rim[0, 1]
+    area = 0.5 * abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
+    width = max(1.0, float(np.hypot(np.ptp(x), np.ptp(y))))
+    apart_px = np.clip(area / width / 2.0, 0.0, 1.0)  # a mean gap of two pixels
+    if not eye:
+        return float(apart_px)
+    # The lids of a closed eye never quite meet in the landmarks.
+    t = np.clip((area / width**2 - SHUT) / (OPEN - SHUT), 0.0, 1.0)
+    return float(apart_px * t * t * (3 - 2 * t))
+
+
+@cache
+def _rise(width_iod: float) -> facemesh.Array:
+    """(478,) 0 on the oval and the folds before the ears, 1 from `width_iod` inside."""
+    shape = c.canonical().vertices
+    folds = facemesh.skin_triangles()[~_upright()].ravel()
+    folds = folds[np.abs(shape[folds, 0]) > 0.8]  # not those at the corners of the mouth
+    outside = np.union1d(folds, c.OVAL)
+    away = np.linalg.norm(shape[:, None] - shape[None, outside], axis=2).min(axis=1)
+    t = np.clip(away / width_iod, 0.0, 1.0)
+    return freeze((t * t * (3 - 2 * t)).astype(np.float32))
+
+
+@cache
+def _upright() -> npt.NDArray[np.bool_]:
+    """(triangles,) False where the mean face folds under itself."""
+    shape = c.canonical().vertices
+    outwards = shape[facemesh.skin_triangles()].mean(axis=1) - np.array([0.0, 0.45, 0.9])
+    sides = np.sign((_areas(shape) * outwards).sum(axis=1))
+    return freeze(sides == np.median(sides))
+
+
+@cache
+def _shares() -> facemesh.Array:
+    """(478, triangles): how the triangles' areas make up each landmark's normal, smoothed twice.
+
+    Triangles that the mean face folds under its ears take no part.
+    """
+    triangles = facemesh.skin_triangles()
+    share = np.zeros((LANDMARK_COUNT, len(triangles)))
+    joined = np.eye(LANDMARK_COUNT)
+    for i in range(3):
+        share[triangles[:, i], np.arange(len(triangles))] = _upright()
+        joined[triangles[:, i], triangles[:, (i + 1) % 3]] = 0.5
+        joined[triangles[:, (i + 1) % 3], triangles[:, i]] = 0.5
+    share /= np.maximum(1e-9, share.sum(axis=1, keepdims=True))
+    joined /= joined.sum(axis=1, keepdims=True)
+    return freeze(np.ascontiguousarray(joined @ share, np.float32))
+
+
+def _areas(points: facemesh.Array) -> facemesh.Array:
+    """(triangles, 3): the normal of each triangle, as long as twice its area."""
+    a, b, d = (points[corner] for corner in facemesh.skin_triangles().T)
+    u, v = b - a, d - a
+    return np.stack(
+        [
+            u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1],
+            u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2],
+            u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0],
+        ],
+        axis=1,
+    )
+
+
+def _normals(areas: facemesh.Array) -> facemesh.Array:
+    """(478, 3) smooth normals out of the face, given its triangles' `_areas`."""
+    normals = _shares() @ areas
+    length = np.sqrt((normals * normals).sum(axis=1, keepdims=True))
+    return np.asarray(normals * (_outward() / np.maximum(length, 1e-9)), np.float32)
+
+
+@cache
+def _outward() -> np.float32:
+    """The sign that makes normals of the mesh's triangles point out of the face."""
+    nose = (_shares() @ _areas(c.canonical().vertices))[4]
+    return np.float32(-1.0 if nose[2] > 0 else 1.0)  # the camera is at -z
+
+
+@cache
+def _canonical_normals() -> facemesh.Array:
+    return freeze(_normals(_areas(c.canonical().vertices)))
+
+
+@cache
+def normal_map() -> facemesh.Array:
+    """(256, 256, 4) half floats: the canonical normal by UV, v = 0 in the first row.
+
+    Interpolating between landmarks leaves each triangle's edges visible in anything shiny. Here
+    they are smoothed away once, over a few texels, which the G-buffer then reads.
+    """
+    import cv2
+
+    side = NORMAL_MAP_PX
+    uv = c.canonical().uv * side - 0.5
+    total = np.zeros((side, side, 4), np.float32)
+    values = np.hstack([_canonical_normals(), np.ones((LANDMARK_COUNT, 1), np.float32)])
+    for triangle in facemesh.skin_triangles():
+        a, b, d = uv[triangle]
+        low = np.maximum(0, np.floor(np.minimum(np.minimum(a, b), d))).astype(int)
+        high = np.minimum(side - 1, np.ceil(np.maximum(np.maximum(a, b), d))).astype(int)
+        y, x = np.mgrid[low[1] : high[1] + 1, low[0] : high[0] + 1]
+        whole = (b[0] - a[0]) * (d[1] - a[1]) - (b[1] - a[1]) * (d[0] - a[0])
+        if abs(whole) < 1e-6:
+            continue
+        s = ((x - a[0]) * (d[1] - a[1]) - (y - a[1]) * (d[0] - a[0])) / whole
+        t = ((b[0] - a[0]) * (y - a[1]) - (b[1] - a[1]) * (x - a[0])) / whole
+        inside = (s >= -1e-4) & (t >= -1e-4) & (s + t <= 1 + 1e-4)
+        weights = np.stack([1 - s - t, s, t], axis=-1)[inside]
+        total[y[inside], x[inside]] = weights @ values[triangle]
+    fine = cv2.GaussianBlur(total, (0, 0), 2.2)
+    wide = cv2.GaussianBlur(total, (0, 0), 12.0)  # goes on outside the oval
+    mixed = fine + 1e-3 * wide + 1e-9 * np.float32([0, 0, -1, 1])
+    mixed[..., :3] /= np.maximum(np.linalg.norm(mixed[..., :3], axis=2, keepdims=True), 1e-9)
+    return freeze(mixed.astype(np.float16))
+
+
+def motion_of(face: Face, before: Landmarks | None, jump_iod: float) -> facemesh.Array:
+    """(478, 2) pixels since the frame before, y up; 0 for a face that is new or has jumped."""
+    if before is None:
+        return np.zeros((LANDMARK_COUNT, 2), np.float32)
+    motion = (face.landmarks[:, :2] - before[:, :2]) * np.float32([1, -1])
+    if float(np.abs(motion.mean(axis=0)).max()) > jump_iod * face.iod:
+        return np.zeros_like(motion)
+    return motion
+
+
+@cache
+def _lip_triangles() -> facemesh.Triangles:
+    """The mesh triangles all of whose corners are lip landmarks between the two contours."""
+    triangles = c.canonical().triangles
+    shape = c.canonical().vertices
+    outer = shape[list(c.OUTER_LIPS), :2]
+    centres = shape[triangles].mean(axis=1)[:, :2]
+    inside = np.array([_inside(point, outer) for point in centres])
+    return freeze(triangles[inside].astype(np.uint32))
+
+
+def _inside(point: facemesh.Array, polygon: facemesh.Array) -> bool:
+    """Even-odd rule."""
+    a, b = polygon, np.roll(polygon, -1, 0)
+    crosses = (a[:, 1] > point[1]) != (b[:, 1] > point[1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = a[:, 0] + (point[1] - a[:, 1]) * (b[:, 0] - a[:, 0]) / (b[:, 1] - a[:, 1])
+    return bool((crosses & (point[0] < x)).sum() % 2)
+
+
+@cache
+def _fan(n: int) -> facemesh.Triangles:
+    """Fills the inner rim of a contour band (vertices n..2n-1) between its two chains."""
+    half = n // 2
+    triangles = []
+    for k in range(half):
+        a, b = k, k + 1
+        d, e = (n - k) % n, n - k - 1
+        triangles += [(a, b, e)] if a == d else [(a, b, e), (a, e, d)]
+    return freeze((np.array(triangles) + n).astype(np.uint32))

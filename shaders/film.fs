@@ -13,18 +13,22 @@
     {"NAME": "fade", "TYPE": "float", "DEFAULT": 0.04, "MIN": 0.0, "MAX": 0.3, "DOC": "lifted blacks and rolled-off whites"}
   ],
   "PASSES": [
-    {"TARGET": "bright", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)"},
-    {"TARGET": "across", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)"},
-    {"TARGET": "glow", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)"},
+    {"TARGET": "bright", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)"},
+    {"TARGET": "across", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)"},
+    {"TARGET": "slow", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)"},
+    {"TARGET": "grainNow", "WIDTH": "256*(1+min(1,floor($HEIGHT/1620))+2*min(1,floor($HEIGHT/3240)))", "HEIGHT": "256*(1+min(1,floor($HEIGHT/1620))+2*min(1,floor($HEIGHT/3240)))"},
     {}
   ],
   "IMPORTED": {"grainTile": {"PATH": "textures/grain.png", "FILTER": "nearest"}},
   "KFX": {"region": "frame"}
 }*/
 
+// On llvmpipe whatever a pixel of the last pass computes from knobs alone is computed for every
+// pixel anew, so the small passes hand over finished numbers and the last one only joins them.
+
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
 
-// Nine Gaussian taps in five bilinear reads, sigma about 2.6 quarter pixels.
+// Nine Gaussian taps in five bilinear reads, sigma about 2.1 eighth pixels.
 vec4 blur(sampler2D image, vec2 p, vec2 direction) {
     vec4 sum = IMG_NORM_PIXEL(image, p) * 0.1592;
     sum += (IMG_NORM_PIXEL(image, p + direction * 1.4556) + IMG_NORM_PIXEL(image, p - direction * 1.4556)) * 0.2692;
@@ -32,44 +36,50 @@ vec4 blur(sampler2D image, vec2 p, vec2 direction) {
     return sum;
 }
 
+// What glows of four pixels by four, each row and column of them read once; a is their luma.
+vec4 hot(ivec2 at) {
+    ivec2 last = textureSize(inputImage, 0) - 4;
+    at = max(min(at, last), ivec2(0));
+    vec3 c = 0.25 * (texelFetch(inputImage, at, 0).rgb + texelFetch(inputImage, at + ivec2(2, 1), 0).rgb
+                   + texelFetch(inputImage, at + ivec2(1, 3), 0).rgb + texelFetch(inputImage, at + ivec2(3, 2), 0).rgb);
+    float y = luma(c);
+    return vec4(c * smoothstep(threshold - 0.15, 1.0, max(y, c.r * 0.85)), y);
+}
+
 void main() {
     vec2 p = isf_FragNormCoord;
+    float stock = min(fade * 4.0, 1.0);
     if (PASSINDEX == 0) {
-        vec2 d = 1.0 / IMG_SIZE(inputImage);
-        vec3 c = IMG_NORM_PIXEL(inputImage, p + d * vec2(-1.0, -1.0)).rgb + IMG_NORM_PIXEL(inputImage, p + d * vec2(1.0, -1.0)).rgb
-               + IMG_NORM_PIXEL(inputImage, p + d * vec2(-1.0, 1.0)).rgb + IMG_NORM_PIXEL(inputImage, p + d * vec2(1.0, 1.0)).rgb;
-        c *= 0.25;
-        float over = smoothstep(threshold - 0.15, 1.0, max(luma(c), c.r * 0.85));
-        gl_FragColor = vec4(c * over, 1.0);
+        ivec2 at = ivec2(p * IMG_SIZE(inputImage)) - 4;
+        gl_FragColor = 0.25 * (hot(at) + hot(at + ivec2(4, 0)) + hot(at + ivec2(0, 4)) + hot(at + 4));
     } else if (PASSINDEX == 1) {
-        gl_FragColor = blur(bright, p, vec2(1.6 / RENDERSIZE.x, 0.0));
+        gl_FragColor = blur(bright, p, vec2(0.8 / RENDERSIZE.x, 0.0));
     } else if (PASSINDEX == 2) {
-        // All that varies slowly is worked out here, at a sixteenth of the pixels.
         // Halation: light scattered back by the base reaches the red layer first.
-        vec3 light = blur(across, p, vec2(0.0, 1.6 / RENDERSIZE.y)).rgb * vec3(1.0, 0.32, 0.16) * halation;
-        light *= 1.0 - 0.6 * luma(IMG_NORM_PIXEL(inputImage, p).rgb);
+        vec3 light = blur(across, p, vec2(0.0, 0.8 / RENDERSIZE.y)).rgb * vec3(1.0, 0.32, 0.16) * halation;
+        light *= 1.0 - 0.6 * IMG_THIS_PIXEL(bright).a;
         vec2 q = (p - 0.5) * vec2(min(RENDERSIZE.x / RENDERSIZE.y, 2.0) / 1.25, 0.8);
         float t = clamp(dot(q, q) * 1.5 - 0.12, 0.0, 1.0);
-        gl_FragColor = vec4(light, 1.0 - vignette * t * (2.0 - t));
+        // Lifted blacks with a little blue in them, whites that roll off.
+        float gain = (1.0 - vignette * t * (2.0 - t)) * (1.0 - 0.10 * stock);
+        gl_FragColor = vec4(light * gain + vec3(0.055, 0.057, 0.065) * stock, gain + 0.057 * stock);
+    } else if (PASSINDEX == 3) {
+        // The same tile every frame, moved by the R2 sequence (Roberts 2018): takes match.
+        // Over 1620 lines a clump covers two pixels. Under 720 lines a pixel is a larger piece
+        // of the film, and its grain averages out.
+        float frame = mod(float(FRAMEINDEX), 4096.0) + kfx_seed * 17.0;
+        ivec2 offset = ivec2(fract(frame * vec2(0.7548777, 0.5698403)) * 256.0);
+        ivec2 at = ivec2(gl_FragCoord.xy) / (int(RENDERSIZE.x) / 256) + offset;
+        vec3 noise = texelFetch(grainTile, at & 255, 0).rgb - 0.5;
+        noise = mix(noise.ggg, noise, colour_grain);
+        float strength = grain * 4.0 * (1.0 - 0.10 * stock) * clamp(IMG_SIZE(inputImage).y / 720.0, 0.45, 1.0);
+        gl_FragColor = vec4(0.5 + noise * strength, 1.0);
     } else {
         vec4 plate = IMG_THIS_PIXEL(inputImage);
-        vec4 slow = IMG_NORM_PIXEL(glow, p);
-        vec3 c = (plate.rgb + slow.rgb - plate.rgb * slow.rgb) * slow.a;
-
-        // The same tile every frame, moved by the R2 sequence (Roberts 2018): takes match.
-        // Under 720 lines a pixel is a larger piece of the film, and its grain averages out.
-        float frame = mod(float(FRAMEINDEX), 4096.0) + kfx_seed * 17.0;
-        vec2 offset = floor(fract(frame * vec2(0.7548777, 0.5698403)) * 256.0) / 256.0;
-        float clump = max(1.0, floor(RENDERSIZE.y / 1080.0 + 0.5));
-        vec3 noise = IMG_NORM_PIXEL(grainTile, fract(p * (RENDERSIZE / (256.0 * clump)) + offset)).rgb - 0.5;
-        noise = mix(noise.ggg, noise, colour_grain);
-        float y = luma(c);
+        vec4 light = IMG_NORM_PIXEL(slow, p);
+        vec3 noise = texelFetch(grainNow, ivec2(gl_FragCoord.xy) & (textureSize(grainNow, 0) - 1), 0).rgb - 0.5;
+        float y = luma(plate.rgb);
         float body = 0.35 + y * (1.0 - y) * (2.6 - 1.3 * y);
-        c += noise * (grain * 4.0 * clamp(RENDERSIZE.y / 720.0, 0.45, 1.0) * body);
-
-        // Lifted blacks with a little blue in them, whites that roll off.
-        float stock = min(fade * 4.0, 1.0);
-        c = c * (1.0 - 0.10 * stock) + vec3(0.055, 0.057, 0.065) * stock;
-        gl_FragColor = vec4(c, plate.a);
+        gl_FragColor = vec4(plate.rgb * (light.a - light.rgb) + light.rgb + noise * body, plate.a);
     }
 }

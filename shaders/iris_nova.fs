@@ -1,6 +1,6 @@
 /*{
   "ISFVSN": "2",
-  "DESCRIPTION": "An impossible iris: rings, a star, petals or a galaxy that turn inside the eye, cut by the lids, under the real catch-light (E16)",
+  "DESCRIPTION": "An impossible iris, one of nine that turn inside the eye: galaxy to eclipse to clockwork, cut by the lids, under the real catch-light (E16)",
   "CREDIT": "kfx",
   "CATEGORIES": ["Face", "Eyes"],
   "INPUTS": [
@@ -8,7 +8,7 @@
     {"NAME": "faceParts", "TYPE": "image"},
     {"NAME": "faceData", "TYPE": "image"},
     {"NAME": "beat", "TYPE": "float"},
-    {"NAME": "design", "TYPE": "long", "VALUES": [0, 1, 2, 3], "LABELS": ["galaxy", "rings", "star", "petals"], "DEFAULT": 0, "DOC": "what is drawn in the iris"},
+    {"NAME": "design", "TYPE": "long", "VALUES": [0, 1, 2, 3, 4, 5, 6, 7, 8], "LABELS": ["galaxy", "rings", "star", "petals", "eclipse", "chrome", "clockwork", "nebula", "member"], "DEFAULT": 0, "DOC": "what is drawn in the iris; member = rings in colours that each face has for itself"},
     {"NAME": "hue", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 1.0, "DOC": "turns the palette once round the colour wheel"},
     {"NAME": "rotation", "TYPE": "float", "DEFAULT": 0.05, "MIN": -1.0, "MAX": 1.0, "UNIT": "rev/s", "DOC": "how fast it turns"},
     {"NAME": "pupil", "TYPE": "float", "DEFAULT": 0.3, "MIN": 0.15, "MAX": 0.6, "DOC": "radius of the pupil in iris radii; it widens on the beat"},
@@ -20,7 +20,7 @@
 
 const float TAU = 6.2831853;
 
-vec4 landmark(int slot, int i) { return IMG_PIXEL(faceData, vec2(float(i) + 0.5, float(slot) + 0.5)); }
+vec4 landmark(int slot, int i) { return texelFetch(faceData, ivec2(i, slot), 0); }
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
 float hash(vec2 p) { return fract(sin(dot(p, vec2(41.3, 289.1)) + kfx_seed) * 4375.85); }
 
@@ -39,6 +39,94 @@ vec3 palette(float t) {
     vec3 k = vec3(0.57735);
     float angle = TAU * hue;
     return max(vec3(0.0), c * cos(angle) + cross(k, c) * sin(angle) + k * dot(k, c) * (1.0 - cos(angle)));
+}
+
+float fbm(vec2 p) {
+    float sum = 0.0, share = 0.5;
+    for (int i = 0; i < 4; i++) {                                     // a loop is skipped where a branch isn't taken
+        sum += share * noise(p);
+        p = p * 2.1 + 7.3;
+        share *= 0.54;
+    }
+    return sum;
+}
+
+// A room of chrome: dark floor with a warm bounce, a hard horizon, a softbox, blue height.
+vec3 room(vec2 n) {
+    float y = n.y + 0.12 * n.x;
+    vec3 c = mix(vec3(0.03, 0.03, 0.04), vec3(0.42, 0.33, 0.27), smoothstep(-0.15, -0.85, y));
+    c = mix(c, mix(vec3(0.86, 0.93, 1.0), palette(0.42) * 0.55, smoothstep(0.0, 0.9, y)), smoothstep(-0.03, 0.03, y));
+    return c + vec3(1.1) * smoothstep(0.16, 0.10, length((n - vec2(-0.34, 0.48)) * vec2(1.0, 0.7)) - 0.08);
+}
+
+// The later designs. `a` already turns; px is a pixel in iris radii, slot whose face it is.
+vec4 paint_late(vec2 q, float r, float a, float turn, float open, float px, int slot) {
+    vec2 ray = vec2(cos(a), sin(a));                                  // no seam where the angle starts
+    if (design == 4) {                       // the moon before the sun: corona, pearls, one diamond
+        float d = r - open * 1.62;
+        float stream = fbm(ray * 5.5 + vec2(0.0, r * 0.5)) * 0.7 + noise(ray * 19.0 + r) * 0.5;
+        float corona = exp(-max(d, 0.0) * mix(13.0, 3.2, smoothstep(0.3, 0.95, stream)));
+        float thin = exp(-pow(d / max(0.030, 1.2 * px), 2.0));
+        float bead = exp(-dot(q - open * 1.62 * vec2(0.64, 0.77), q - open * 1.62 * vec2(0.64, 0.77)) * 95.0);
+        vec3 c = palette(0.10) * 0.5 + palette(0.30 + 0.62 * corona) * corona * (0.5 + 1.3 * stream) + vec3(1.0, 0.93, 0.84) * (thin * 1.6 + bead * 3.0);
+        return vec4(c * smoothstep(-0.02 - px, 0.01, d), corona * 0.6 + thin + 2.0 * bead);
+    }
+    if (design == 5) {                       // liquid metal: lobed waves that run round a bowl
+        float wave = 0.5 * r * r + 0.060 * sin(r * 11.0 - 2.0 * sin(a * 3.0)) + 0.022 * sin(a * 6.0 + r * 5.0) * r;
+        float e = max(0.012, px);
+        vec2 qx = q + vec2(e, 0.0), qy = q + vec2(0.0, e);
+        float ax = atan(qx.y, qx.x) + turn, ay = atan(qy.y, qy.x) + turn, rx = length(qx), ry = length(qy);
+        float wx = 0.5 * rx * rx + 0.060 * sin(rx * 11.0 - 2.0 * sin(ax * 3.0)) + 0.022 * sin(ax * 6.0 + rx * 5.0) * rx;
+        float wy = 0.5 * ry * ry + 0.060 * sin(ry * 11.0 - 2.0 * sin(ay * 3.0)) + 0.022 * sin(ay * 6.0 + ry * 5.0) * ry;
+        vec2 n = vec2(wx - wave, wy - wave) / e;
+        vec3 c = room(n / sqrt(1.0 + dot(n, n)) * 1.15);
+        return vec4(c * 1.1, 0.35 + 0.55 * luma(c));
+    }
+    if (design == 6) {                       // clockwork: sixteen blades round the pupil, a toothed rim
+        float spiral = (a * 2.0 - acos(clamp(open / max(r, 0.001), -1.0, 1.0))) * 8.0 / TAU;
+        float f = fract(spiral), blade = noise(vec2(mod(floor(spiral), 16.0) * 3.7, 1.0));
+        float edge = min(f, 1.0 - f) * TAU / 16.0 * r;
+        float brushed = 0.82 + 0.25 * noise(vec2(f * 24.0, r * 5.0 + blade * 9.0)) + 0.12 * noise(vec2(f * 90.0, r * 9.0));
+        vec3 c = mix(palette(0.16), palette(0.52), f * f) * (0.45 + 0.5 * f) * brushed * (0.7 + 0.5 * blade);
+        float gold = 1.0 - smoothstep(0.010, 0.016 + 1.2 * px, edge);
+        gold = max(gold, 1.0 - smoothstep(0.012, 0.020 + px, abs(r - open - 0.035)));
+        // The rim turns the other way, thirty-six teeth and a minute track inside.
+        float tooth = 0.5 + 0.5 * cos((a - 3.0 * turn) * 36.0);
+        float teeth = smoothstep(0.80 - 1.2 * px, 0.80 + 1.2 * px, r + 0.035 * smoothstep(0.35, 0.65, tooth));
+        c = mix(c, vec3(0.035, 0.033, 0.045) + 0.16 * palette(0.35) * tooth, teeth);
+        float minute = smoothstep(0.86, 0.86 + 0.10 + 18.0 * px, 0.5 + 0.5 * cos((a - 3.0 * turn) * 60.0)) * (1.0 - smoothstep(0.02, 0.03 + px, abs(r - 0.86)));
+        gold = max(gold * (1.0 - teeth), max(minute, 1.0 - smoothstep(0.006, 0.014 + 1.2 * px, abs(r + 0.035 * smoothstep(0.35, 0.65, tooth) - 0.80))));
+        return vec4(mix(c, palette(0.97) * (0.75 + 0.35 * q.y), gold), 0.22 + 0.7 * gold);
+    }
+    if (design == 7) {                       // a nebula: folded gas, dust lanes, young stars
+        float c_ = cos(turn), s_ = sin(turn);
+        vec2 p = mat2(c_, s_, -s_, c_) * q * 1.15 + 11.0;
+        vec2 fold = vec2(fbm(p), fbm(p + 5.2)) - 0.5;
+        float gas = fbm(p * 1.3 + 2.2 * fold);
+        float lane = smoothstep(0.36, 0.60, fbm(p * 1.6 - 1.8 * fold + 3.0));
+        vec3 c = palette(0.10 + 0.9 * smoothstep(0.25, 0.75, gas)) * (0.35 + 2.3 * gas * gas);
+        c = mix(c, palette(1.0).bgr * vec3(1.05, 0.50, 0.85), 0.55 * smoothstep(0.52, 0.75, fbm(p * 0.9 + 4.0 * fold + 8.0)));
+        c *= 0.30 + 0.95 * lane;
+        vec2 grid = p * 9.0;
+        float lot = hash(floor(grid) + 3.0);
+        float star = step(0.86, lot) * smoothstep(0.05 + 0.16 * lot, 0.0, length(fract(grid) - 0.3 - 0.4 * vec2(lot * 7.0 - floor(lot * 7.0), 0.5)) - px * 4.0);
+        return vec4(c + star * vec3(1.0, 0.96, 0.92), gas * gas * 1.3 * lane + star);
+    }
+    // A member's own: three inks that meet along the fibres, in rings scalloped as often as no other's.
+    const vec3 inks[12] = vec3[12](
+        vec3(0.03, 0.17, 0.22), vec3(0.95, 0.66, 0.24), vec3(0.30, 0.86, 0.78), vec3(0.16, 0.07, 0.30), vec3(0.58, 0.74, 1.00), vec3(0.96, 0.36, 0.40),
+        vec3(0.26, 0.05, 0.05), vec3(1.00, 0.42, 0.16), vec3(1.00, 0.86, 0.62), vec3(0.05, 0.16, 0.07), vec3(0.50, 0.80, 0.32), vec3(0.86, 0.62, 1.00));
+    int own = ((slot + int(kfx_seed)) & 3) * 3;
+    float scallop = cos(a * float(5 + ((slot + int(kfx_seed)) & 3) * 2));
+    float thread = noise(vec2(atan(q.y, q.x) * 21.0, r * 3.0)) * 0.6 + noise(vec2(atan(q.y, q.x) * 48.0, r * 5.0)) * 0.4;
+    float u = (r - open) / (1.0 - open) + (0.055 + 0.05 * r) * scallop + 0.16 * (thread - 0.5);
+    float w = 0.035 + px;
+    vec3 c = mix(inks[own + 2], inks[own + 1], smoothstep(0.16 - w, 0.16 + w, u));
+    c = mix(c, inks[own], smoothstep(0.36 - w, 0.36 + w, u));
+    c = mix(c, inks[own + 2] * 0.8, smoothstep(0.60 - w, 0.60 + w, u) * (1.0 - smoothstep(0.70 - w, 0.70 + w, u)));
+    vec3 axis = vec3(0.57735);
+    c = max(vec3(0.0), c * cos(TAU * hue) + cross(axis, c) * sin(TAU * hue) + axis * dot(axis, c) * (1.0 - cos(TAU * hue)));
+    return vec4(c * (0.45 + 1.0 * thread), 0.30 + 0.7 * luma(c));
 }
 
 // Colour of the design at q (unit disc); a is how much it shines.
@@ -93,12 +181,23 @@ void main() {
     vec4 result = plate;
     float opening = IMG_THIS_PIXEL(faceParts).b;
     vec2 p = gl_FragCoord.xy;
-    for (int n = 0; n < 16 && opening > 0.0; n++) {
-        int slot = n / 2;
-        bool right = (n % 2) == 0;
+    // Whose iris it is, first: a software GPU walks through all that a loop holds for every eye
+    // there may be, so the loop holds next to nothing.
+    int owner = -1;
+    float nearest = 1e9;
+    for (int n = 0; n < 16; n++) {
+        vec4 c = landmark(n >> 1, (n & 1) == 0 ? 468 : 473);
+        float d = dot(p - c.xy, p - c.xy);
+        if (c.w > 0.0 && d < nearest) {
+            nearest = d;
+            owner = n;
+        }
+    }
+    if (owner >= 0 && opening > 0.0) {
+        int slot = owner >> 1;
+        bool right = (owner & 1) == 0;
         int first = right ? 468 : 473;
         vec4 c = landmark(slot, first);
-        if (c.w <= 0.0) continue;
         // The ring of the iris is an ellipse where the eye looks aside.
         vec2 x = (landmark(slot, first + 1).xy - landmark(slot, first + 3).xy) * 0.5;
         vec2 y = (landmark(slot, first + 2).xy - landmark(slot, first + 4).xy) * 0.5;
@@ -106,7 +205,6 @@ void main() {
         // wide, nor much less tall.
         float wide = length(x);
         y = normalize(y) * clamp(length(y), 0.9 * wide, 1.1 * wide);
-        if (dot(p - c.xy, p - c.xy) > 9.0 * wide * wide) continue;
         vec2 q = inverse(mat2(x, y)) * (p - c.xy) / size;
         q.x = abs(q.x) * sign(q.x) * (right ? 1.0 : -1.0);
         float r = length(q);
@@ -115,7 +213,16 @@ void main() {
 
         float kick = exp(-6.0 * fract(beat));
         float open = pupil * (1.0 + 0.25 * kick);
-        vec4 art = paint(q, rotation * TAU * TIME * (right ? 1.0 : -1.0), open);
+        float turn = rotation * TAU * TIME * (right ? 1.0 : -1.0);
+        vec4 art = design > 3 ? paint_late(q, r, atan(q.y, q.x) + turn, turn, open, soft / size, slot) : paint(q, turn, open);
+        // Seen very close there is more to see: fibres and crypts that a small eye can't show.
+        float close = smoothstep(28.0, 70.0, wide);
+        if (close > 0.0 && design < 4) {
+            float at = atan(q.y, q.x);
+            float fine = noise(vec2(at * 46.0 + 3.0 * noise(vec2(at * 9.0, r * 7.0)), r * 4.0)) * 0.6 + noise(vec2(at * 95.0, r * 6.0)) * 0.4;
+            art.rgb *= 1.0 + close * (fine - 0.5) * 0.95 * smoothstep(open, open + 0.12, r);
+        }
+        if (design == 4) open *= 1.5;
         float core = 1.0 - smoothstep(open - max(soft, 0.06), open + max(soft, 0.06), r);
         vec3 iris = mix(art.rgb, vec3(0.006, 0.007, 0.012), core);
         iris *= 1.0 - 0.85 * smoothstep(0.74, 1.02, r);                   // limbal ring
@@ -139,7 +246,7 @@ void main() {
         // Gone before the lids meet, and where the iris is only a few pixels.
         float gap = distance(landmark(slot, right ? 159 : 386).xy, landmark(slot, right ? 145 : 374).xy);
         float awake = smoothstep(0.07, 0.15, gap / max(distance(corner_a, corner_b), 1.0));
-        float seen = opening * c.w * awake * smoothstep(3.0, 6.0, wide);
+        float seen = opening * c.w * awake * smoothstep(3.0, 6.0, wide) * step(nearest, 9.0 * wide * wide);
         vec3 spill = palette(0.5) * glow * 0.16 * exp(-3.0 * max(0.0, r - 1.0)) * lit;
         vec3 eye = mix(1.0 - (1.0 - plate.rgb) * (1.0 - clamp(spill, 0.0, 1.0)), shaded, disc);
         result.rgb = mix(result.rgb, eye, seen);

@@ -3,6 +3,9 @@
 import subprocess
 import sys
 
+import cv2
+
+from kfx import effects, presets
 from tests.conftest import ROOT
 
 
@@ -14,7 +17,7 @@ def run(example, *arguments):
 
 
 def test_every_example_is_tested():
-    tested = {"render_in_python.py", "landmarks_to_csv.py"}
+    tested = {"render_in_python.py", "landmarks_to_csv.py", "looks.py"}
     assert {p.name for p in (ROOT / "examples").glob("*.py")} == tested
 
 
@@ -26,3 +29,15 @@ def test_render_in_python_then_landmarks_to_csv(tmp_path):
     rows = [list(map(float, line.split(","))) for line in lines[1:]]
     assert len(rows) == 15
     assert all(row[1] == 0 and abs(row[2]) < 30 for row in rows)
+
+
+def test_looks_shows_every_look(tmp_path):
+    out = tmp_path / "looks.jpg"
+    count = len(effects.names()) + len(presets.names()) + 1
+    assert f"{count} looks on performer" in run("looks.py", out)
+    sheet = cv2.imread(str(out))
+    assert sheet.shape == (240 * -(-count // 8), 240 * 8, 3)
+    tiles = [
+        sheet[y : y + 240, x : x + 240] for y in range(0, 480, 240) for x in range(0, 1920, 240)
+    ]
+    assert all(tile.std() > 10 for tile in tiles)

@@ -1,0 +1,65 @@
+"""Render every look and preset as one contact sheet: on the performer, and on a clip if given.
+
+python examples/looks.py looks.jpg [clip.mp4]
+"""
+
+import sys
+from dataclasses import replace
+from fractions import Fraction
+
+import cv2
+import numpy as np
+
+from kfx import effects, presets, sources
+from kfx.engine.chain import Chain
+from kfx.engine.fit import fitted
+from kfx.engine.ticks import Ticks
+from kfx.errors import KfxError
+from kfx.render.gpu import Gpu
+from kfx.tracking.person import Person
+from kfx.tracking.tracker import Tracker
+
+SIZE = (640, 360)
+TILE = (240, 240)  # a square of the frame round the face
+COLUMNS = 8
+SECONDS = Fraction(2, 5)  # of each look; the last frame is shown
+
+
+def ticks_of(spec):
+    """A moment of the source with its faces and person mattes, ready for any chain."""
+    ticks, found = Ticks(), []
+    with sources.open(spec, stop_s=SECONDS) as source, Tracker() as tracker, Person() as person:
+        for frame in source.frames():
+            frame = fitted(frame, SIZE)
+            tick = ticks.tick(frame, tracker.track(frame))
+            found.append(replace(tick, matte=person.matte(frame)))
+    return found
+
+
+def tile(gpu, preset, ticks):
+    with Chain(gpu, preset, SIZE) as chain:
+        for tick in ticks:
+            shown = chain.render(tick)
+    faces = ticks[-1].faces
+    x = faces[0].landmarks[:, 0].mean() if faces else SIZE[0] / 2
+    left = int(np.clip(x - SIZE[1] / 2, 0, SIZE[0] - SIZE[1]))
+    square = np.ascontiguousarray(shown[:, left : left + SIZE[1], 2::-1])
+    square = cv2.resize(square, TILE, interpolation=cv2.INTER_AREA)
+    cv2.putText(square, preset.name, (9, 231), 0, 0.45, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.putText(square, preset.name, (9, 231), 0, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
+    return square
+
+
+out, clips = sys.argv[1], ["performer", *sys.argv[2:]]
+looks = [presets.load("none"), *(presets.load(name) for name in presets.names())]
+looks += [presets.alone(effects.find(name)) for name in effects.names()]
+tiles = []
+with Gpu() as gpu:
+    for clip in clips:
+        moment = ticks_of(clip)
+        tiles += [tile(gpu, look, moment) for look in looks]
+        tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
+rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
+if not cv2.imwrite(out, np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 82]):
+    raise KfxError(f"{out}: it can't be written; is the folder there?")
+print(f"{out}: {len(looks)} looks on {', '.join(clips)}")

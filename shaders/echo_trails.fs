@@ -1,0 +1,106 @@
+/*{
+  "ISFVSN": "2",
+  "DESCRIPTION": "The performer leaves light behind: past outlines grow away behind the body and cool from flesh to violet to night, the body itself stays clean on top (E32)",
+  "CREDIT": "kfx",
+  "CATEGORIES": ["Time", "Body"],
+  "INPUTS": [
+    {"NAME": "inputImage", "TYPE": "image"},
+    {"NAME": "personMatte", "TYPE": "image"},
+    {"NAME": "faceData", "TYPE": "image"},
+    {"NAME": "beat", "TYPE": "float"},
+    {"NAME": "iod", "TYPE": "float"},
+    {"NAME": "length", "TYPE": "float", "DEFAULT": 1.4, "MIN": 0.1, "MAX": 4.0, "UNIT": "s", "DOC": "how long a trail is seen"},
+    {"NAME": "zoom", "TYPE": "float", "DEFAULT": 0.8, "MIN": -1.5, "MAX": 1.5, "UNIT": "1/s", "DOC": "how fast trails grow (or shrink) about the face"},
+    {"NAME": "rotate", "TYPE": "float", "DEFAULT": 9.0, "MIN": -60.0, "MAX": 60.0, "UNIT": "deg/s", "DOC": "how fast they turn"},
+    {"NAME": "drift", "TYPE": "point2D", "DEFAULT": [0.0, 0.0], "MIN": [-4.0, -4.0], "MAX": [4.0, 4.0], "UNIT": "iod/s", "DOC": "where they are blown"},
+    {"NAME": "hue", "TYPE": "float", "DEFAULT": 0.0, "MIN": -0.5, "MAX": 0.5, "DOC": "turns the colours that trails take with age"},
+    {"NAME": "glow", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 2.5, "DOC": "how bright trails are"},
+    {"NAME": "print_every", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.0, "MAX": 4.0, "UNIT": "beats", "DOC": "0 = a flowing trail, otherwise a new outline each so many beats"}
+  ],
+  "PASSES": [
+    {"TARGET": "clock", "WIDTH": "2", "HEIGHT": "1", "PERSISTENT": true, "FLOAT": true},
+    {"TARGET": "trail", "WIDTH": "floor($WIDTH/2.0)", "HEIGHT": "floor($HEIGHT/2.0)", "PERSISTENT": true},
+    {}
+  ],
+  "KFX": {"region": "frame"}
+}*/
+
+float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
+
+vec3 turned(vec3 c, float by) {
+    vec3 k = vec3(0.57735);
+    float a = 6.2831853 * by;
+    return c * cos(a) + cross(k, c) * sin(a) + k * dot(k, c) * (1.0 - cos(a));
+}
+
+void main() {
+    vec2 p = isf_FragNormCoord;
+    if (PASSINDEX == 0) {
+        // Texel 0: the beat of the frame before and how much of an outline is printed now.
+        // Texel 1: the nose of the largest face, kept where it was when no face is seen.
+        vec4 old = texelFetch(clock, ivec2(gl_FragCoord.xy), 0);
+        if (gl_FragCoord.x < 1.0) {
+            bool first = old.a < 0.5;
+            float flow = 1.0;
+            if (print_every > 0.0)      // printed for a moment at each hit, faintly in between
+                flow = first || floor(beat / print_every) != floor(old.r / print_every) ? 1.0 : 0.035;
+            gl_FragColor = vec4(beat, flow, 0.0, 1.0);
+            return;
+        }
+        vec4 best = vec4(old.a > 0.5 ? old.xy : vec2(0.5, 0.55), 0.0, 1.0);
+        float widest = 0.0;
+        for (int slot = 0; slot < 8 && iod > 0.0; slot++) {
+            vec4 a = IMG_PIXEL(faceData, vec2(1.5, float(slot) + 0.5)), b = IMG_PIXEL(faceData, vec2(10.5, float(slot) + 0.5));
+            float wide = distance(a.xy, b.xy) * step(0.01, a.w);
+            if (wide > widest) { widest = wide; best.xy = a.xy / IMG_SIZE(inputImage); }
+        }
+        gl_FragColor = best;
+    } else if (PASSINDEX == 1) {
+        // Straight colour with its strength in alpha; every frame it is a little larger, turned,
+        // cooler and weaker. All by time, so that a dropped frame leaves no step.
+        float dt = clamp(TIMEDELTA, 0.0, 0.1);
+        vec2 about = texelFetch(clock, ivec2(1, 0), 0).xy, wide = vec2(RENDERSIZE.x / RENDERSIZE.y, 1.0);
+        float a = -radians(rotate) * dt;
+        vec2 from = (p - about) * wide;
+        from = mat2(cos(a), sin(a), -sin(a), cos(a)) * from * exp(-zoom * dt);
+        from = from / wide + about - drift * (iod * dt / IMG_SIZE(inputImage));
+        vec4 old = vec4(0.0);
+        if (dt > 0.0 && from == clamp(from, 0.0, 1.0)) {
+            // Softer with age: five reads in a cross that grows no wider than the pixels of the target.
+            vec2 d = 0.7 / RENDERSIZE;
+            vec4 c = IMG_NORM_PIXEL(trail, from);
+            vec4 s = IMG_NORM_PIXEL(trail, from + d) + IMG_NORM_PIXEL(trail, from - d);
+            c = mix(c, s * 0.5, 0.35);
+            old = c;
+        }
+        float keep = exp(-3.0 * dt / length);
+        old.a = max(0.0, old.a * keep - 0.0025);
+        float printed = texelFetch(clock, ivec2(0, 0), 0).g;
+        float body = smoothstep(0.3, 0.8, IMG_NORM_PIXEL(personMatte, p).r);
+        vec3 live = IMG_NORM_PIXEL(inputImage, p).rgb;
+        // A rim of light: dark clothes leave an outline too.
+        vec2 d = vec2(0.012 * RENDERSIZE.y / RENDERSIZE.x, 0.012);
+        float around = IMG_NORM_PIXEL(personMatte, p + d).r + IMG_NORM_PIXEL(personMatte, p - d).r
+                     + IMG_NORM_PIXEL(personMatte, p + d * vec2(1.0, -1.0)).r + IMG_NORM_PIXEL(personMatte, p + d * vec2(-1.0, 1.0)).r;
+        live = 1.0 - (1.0 - live) * (1.0 - 0.75 * body * clamp(1.0 - 0.27 * around, 0.0, 1.0));
+        float strength = body * printed;
+        float over = strength >= old.a ? strength : strength * 0.25;
+        over = clamp(over, 0.0, 1.0);
+        gl_FragColor = vec4(mix(old.rgb, live, max(over, step(old.a, 0.004))), max(old.a, strength));
+    } else {
+        vec4 plate = IMG_THIS_PIXEL(inputImage);
+        vec4 past = IMG_NORM_PIXEL(trail, p);
+        float body = smoothstep(0.15, 0.75, IMG_THIS_PIXEL(personMatte).r);
+        // Flesh → rose → violet → night with age, over the picture's own colours.
+        float age = 1.0 - past.a, y = luma(past.rgb);
+        vec3 tint = mix(vec3(1.00, 0.80, 0.68), vec3(1.00, 0.38, 0.50), smoothstep(0.1, 0.6, age));
+        tint = mix(tint, vec3(0.42, 0.26, 1.00), smoothstep(0.45, 0.8, age));
+        tint = max(turned(mix(tint, vec3(0.10, 0.22, 0.80), smoothstep(0.7, 1.0, age)), hue), 0.0);
+        vec3 ghost = mix(past.rgb, tint * (0.05 + y * (0.55 + 1.1 * y)), 0.25 + 0.65 * smoothstep(0.0, 0.6, age));
+        // Light is added and clips like film; where the trail is dense it also covers.
+        vec3 light = 1.0 - exp(-1.9 * glow * past.a * ghost);
+        float dense = 0.65 * min(glow, 1.0) * past.a;
+        vec3 c = 1.0 - (1.0 - plate.rgb * (1.0 - dense)) * (1.0 - light);
+        gl_FragColor = vec4(mix(c, plate.rgb, body), plate.a);
+    }
+}

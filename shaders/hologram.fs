@@ -1,0 +1,120 @@
+/*{
+  "ISFVSN": "2",
+  "DESCRIPTION": "The face is only projected: cold light in fine lines, a burning rim, slices that tear sideways on the beat (E23)",
+  "CREDIT": "kfx",
+  "CATEGORIES": ["Face", "Glitch"],
+  "INPUTS": [
+    {"NAME": "inputImage", "TYPE": "image"},
+    {"NAME": "faceUV", "TYPE": "image"},
+    {"NAME": "faceNormal", "TYPE": "image"},
+    {"NAME": "faceParts", "TYPE": "image"},
+    {"NAME": "faceData", "TYPE": "image"},
+    {"NAME": "beat", "TYPE": "float"},
+    {"NAME": "energy", "TYPE": "float"},
+    {"NAME": "opacity", "TYPE": "float", "DEFAULT": 0.8, "MIN": 0.0, "MAX": 1.0, "DOC": "how much of the living face the projection hides"},
+    {"NAME": "pitch", "TYPE": "float", "DEFAULT": 0.05, "MIN": 0.015, "MAX": 0.12, "UNIT": "iod", "DOC": "distance of the lines"},
+    {"NAME": "speed", "TYPE": "float", "DEFAULT": 0.12, "MIN": -1.0, "MAX": 1.0, "UNIT": "iod/s", "DOC": "how fast the lines climb"},
+    {"NAME": "tear", "TYPE": "float", "DEFAULT": 0.35, "MIN": 0.0, "MAX": 1.0, "DOC": "how far slices slip sideways on a hit"},
+    {"NAME": "every", "TYPE": "float", "DEFAULT": 2.0, "MIN": 0.25, "MAX": 16.0, "UNIT": "beats", "DOC": "a hit so often; it settles within half a beat"},
+    {"NAME": "rim", "TYPE": "float", "DEFAULT": 0.8, "MIN": 0.0, "MAX": 2.0, "DOC": "light where the skin turns away"},
+    {"NAME": "split", "TYPE": "float", "DEFAULT": 0.35, "MIN": 0.0, "MAX": 1.0, "DOC": "how far the colours part"},
+    {"NAME": "colour", "TYPE": "color", "DEFAULT": [0.30, 0.80, 1.0, 1.0], "DOC": "the projector's light"}
+  ],
+  "PASSES": [{"TARGET": "meter", "WIDTH": "8", "HEIGHT": "1", "FLOAT": true}, {}],
+  "KFX": {"region": "face", "margin_iod": 0.30}
+}*/
+
+float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
+
+uint mixed(uint x) {
+    x ^= x >> 16; x *= 0x7feb352du; x ^= x >> 15; x *= 0x846ca68bu; x ^= x >> 16;
+    return x;
+}
+float chance(int a, int b) {
+    return float(mixed(uint(a) * 0x9e3779b9u + mixed(uint(b) + uint(int(kfx_seed)) * 0x85ebca6bu)) >> 8) / 16777216.0;
+}
+
+void main() {
+    if (PASSINDEX == 0) {
+        // How each face is lit, so that bright and dark skin project alike,
+        int face = int(gl_FragCoord.x);
+        int places[8] = int[8](50, 280, 151, 9, 205, 425, 119, 348);
+        float sum = 0.0;
+        for (int i = 0; i < 8 && texelFetch(faceData, ivec2(4, face), 0).w > 0.0; i++) sum += luma(IMG_PIXEL(inputImage, texelFetch(faceData, ivec2(places[i], face), 0).xy).rgb);
+        // and where it is: half floats place a face well enough to choose the nearest.
+        vec4 r = texelFetch(faceData, ivec2(468, face), 0), l = texelFetch(faceData, ivec2(473, face), 0);
+        gl_FragColor = vec4(0.5 * (r.xy + l.xy) / IMG_SIZE(inputImage), sum / 8.0, r.w > 0.0 ? max(distance(r.xyz, l.xyz), 1.0) : 0.0);
+        return;
+    }
+    vec4 plate = IMG_THIS_PIXEL(inputImage);
+    gl_FragColor = plate;
+    vec2 p = gl_FragCoord.xy;
+    vec4 there = IMG_THIS_PIXEL(faceUV);
+    float gone = there.a;
+    int slot = gone > 0.0 ? int(there.b * 8.0) : -1;
+    float best = 2.8;
+    for (int face = gone > 0.0 ? 8 : 0; face < 8; face++) {
+        vec4 one = texelFetch(meter, ivec2(face, 0), 0);
+        float d = one.a > 0.0 ? distance(one.xy * IMG_SIZE(inputImage), p) / one.a : 9.0;
+        if (d < best) { best = d; slot = face; }
+    }
+    float key = max(texelFetch(meter, ivec2(max(slot, 0), 0), 0).b, 0.08);
+    slot = max(slot, 0);
+
+    // Everything stands in the face's own frame: rows across the head, in iod below the eyes.
+    vec4 right = texelFetch(faceData, ivec2(468, slot), 0), left = texelFetch(faceData, ivec2(473, slot), 0);
+    float scale = max(distance(right.xyz, left.xyz), 1.0);
+    vec2 x = texelFetch(faceData, ivec2(263, slot), 0).xy - texelFetch(faceData, ivec2(33, slot), 0).xy;
+    x = length(x) > 1e-3 ? normalize(x) : vec2(1.0, 0.0);
+    vec2 away = (p - 0.5 * (right.xy + left.xy)) / scale;
+    float row = dot(away, vec2(-x.y, x.x));
+
+    // On a hit slices slip, each its own way, and ease back; one drop-out in twenty-five between.
+    float hits = floor(beat / every), since = beat - hits * every;
+    int slice = int(floor(row * 5.5 + 40.0 + 3.0 * chance(int(hits), 7)));
+    int tick = int(floor(TIME * 12.0));
+    float slip = chance(slice, int(hits) * 3 + 1) - 0.5;
+    slip *= step(0.45, chance(slice, int(hits) * 3 + 2)) * exp(-since * 5.0) * (1.0 + energy);
+    slip += 0.22 * (chance(slice, tick + 5000) - 0.5) * step(0.965, chance(slice + 200, tick));
+    vec2 from = p - x * slip * tear * 0.8 * scale;
+    vec4 uv = IMG_PIXEL(faceUV, from);
+    if (uv.a <= 0.0 && gone <= 0.0) return;
+
+    vec4 parts = IMG_PIXEL(faceParts, from);
+    vec3 normal = IMG_PIXEL(faceNormal, from).xyz;
+    float apart = split * scale * (0.016 + 0.06 * abs(slip)), thin = max(0.8, 0.022 * scale);
+    vec2 up = vec2(-x.y, x.x) * thin;
+    vec3 here = IMG_PIXEL(inputImage, from).rgb;
+    vec3 e = IMG_PIXEL(inputImage, from + x * (thin + apart)).rgb, w = IMG_PIXEL(inputImage, from - x * (thin + apart)).rgb;
+    float n = luma(IMG_PIXEL(inputImage, from + up).rgb), s = luma(IMG_PIXEL(inputImage, from - up).rgb);
+    vec3 seen = mix(here, vec3(w.r, here.g, e.b), split);
+    float y = luma(here), alive = max(parts.b, parts.a);
+    float drawn = length(vec2(luma(e) - luma(w), n - s)) / (key + 0.05);
+
+    // No line is finer than pixels can show; towards the oval they thin out until none is left.
+    float line = 0.5 + 0.5 * cos(6.2831853 * (row - speed * TIME) / max(pitch, 3.4 / scale));
+    float soft = 0.18;
+    float cover = smoothstep(-soft, soft, uv.a * (1.25 + soft) - 0.25 - (1.0 - line)) * smoothstep(0.0, 0.2, uv.a);
+    float lines = 0.28 + 1.25 * line * line;
+
+    // Deep blue, the projector's colour, white: light only adds, shadows are the room behind it.
+    float g = luma(seen), k = min(y / key, 2.0);
+    float v = k * k * k * 0.34;
+    vec3 tint = colour.rgb;
+    vec3 ghost = tint * tint * (0.03 + 0.34 * k * k) + tint * v * 1.25 + vec3(0.85, 0.97, 1.0) * v * v * 0.9;
+    ghost += mix(tint, vec3(1.0), 0.30) * smoothstep(0.06, 0.75, drawn) * 0.85;      // features are drawn with light
+    ghost += max(seen - g, 0.0) * 0.9 * split * k;                        // the parted colours alone
+    float band = fract(row * 0.31 - 0.16 * TIME);
+    float scan = exp(-band * 14.0) * 0.35;
+    float flicker = 0.95 + 0.05 * chance(tick, 11) - 0.30 * step(0.96, chance(tick, 3));
+    float edge = pow(clamp(1.0 - normal.z, 0.0, 1.0), 2.0) * smoothstep(0.0, 0.3, uv.a);
+    vec3 light = ghost + mix(tint, vec3(1.0), 0.25) * (edge * rim * (0.30 + 1.5 * v) + scan * (0.10 + 2.0 * v));
+    light += smoothstep(0.66, 0.95, y) * 0.5 * alive;                   // sparks in the eyes stay white
+    light *= lines * flicker * (1.0 + 0.6 * exp(-since * 6.0));
+    light = 1.0 - exp(-1.35 * light);
+
+    // Behind the ghost the skin goes dim and cold; eyes and teeth let more of the living face through.
+    vec3 dim = mix(plate.rgb, mix(plate.rgb, vec3(luma(plate.rgb)), 0.75) * vec3(0.10, 0.20, 0.34), smoothstep(0.05, 0.9, gone) * opacity * (1.0 - 0.6 * alive));
+    vec3 shown = 1.0 - (1.0 - dim) * (1.0 - light * cover * opacity * (1.0 - 0.35 * alive));
+    gl_FragColor.rgb = shown;
+}

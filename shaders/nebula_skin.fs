@@ -1,0 +1,88 @@
+/*{
+  "ISFVSN": "2",
+  "DESCRIPTION": "The face opens on deep space: gas and stars lie under the skin at several depths, the performer's own light still models it (E22)",
+  "CREDIT": "kfx",
+  "CATEGORIES": ["Face", "Material"],
+  "INPUTS": [
+    {"NAME": "inputImage", "TYPE": "image"},
+    {"NAME": "faceUV", "TYPE": "image"},
+    {"NAME": "faceNormal", "TYPE": "image"},
+    {"NAME": "faceParts", "TYPE": "image"},
+    {"NAME": "faceData", "TYPE": "image"},
+    {"NAME": "beat", "TYPE": "float"},
+    {"NAME": "energy", "TYPE": "float"},
+    {"NAME": "palette", "TYPE": "long", "VALUES": [0, 1, 2], "LABELS": ["orchid and ice", "ember", "deep sea"], "DEFAULT": 0, "DOC": "the colours of gas and stars"},
+    {"NAME": "amount", "TYPE": "float", "DEFAULT": 0.85, "MIN": 0.0, "MAX": 1.0, "DOC": "how much of the skin becomes night"},
+    {"NAME": "scale", "TYPE": "float", "DEFAULT": 3.0, "MIN": 1.0, "MAX": 8.0, "DOC": "how small the clouds are"},
+    {"NAME": "density", "TYPE": "float", "DEFAULT": 0.55, "MIN": 0.0, "MAX": 1.0, "DOC": "how much gas there is"},
+    {"NAME": "warp", "TYPE": "float", "DEFAULT": 4.0, "MIN": 0.0, "MAX": 6.0, "DOC": "how far the clouds are drawn out into one another"},
+    {"NAME": "parallax", "TYPE": "float", "DEFAULT": 0.2, "MIN": 0.0, "MAX": 0.5, "DOC": "depth of the sky under the skin"},
+    {"NAME": "stars", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 3.0, "DOC": "brightness of the stars; they flare on the beat"},
+    {"NAME": "drift", "TYPE": "float", "DEFAULT": 0.25, "MIN": 0.0, "MAX": 2.0, "DOC": "how fast the gas moves on"}
+  ],
+  "IMPORTED": {
+    "gas": {"PATH": "textures/nebula.png", "WRAP": "repeat"},
+    "liquid": {"PATH": "textures/liquid.png", "WRAP": "repeat"}
+  },
+  "KFX": {"region": "face", "margin_iod": 0.05}
+}*/
+
+float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
+
+// Night, the body of the cloud, its hot ridge.
+mat3 colours() {
+    if (palette == 1) return mat3(vec3(0.045, 0.012, 0.018), vec3(0.62, 0.13, 0.055), vec3(1.00, 0.62, 0.26));
+    if (palette == 2) return mat3(vec3(0.006, 0.026, 0.040), vec3(0.03, 0.30, 0.36), vec3(0.62, 0.95, 0.80));
+    return mat3(vec3(0.020, 0.016, 0.055), vec3(0.40, 0.11, 0.52), vec3(0.46, 0.72, 1.00));
+}
+
+void main() {
+    vec4 plate = IMG_THIS_PIXEL(inputImage);
+    vec4 uv = IMG_THIS_PIXEL(faceUV);
+    gl_FragColor = plate;
+    if (uv.a <= 0.0) return;
+    vec4 parts = IMG_THIS_PIXEL(faceParts);
+    vec3 normal = IMG_THIS_PIXEL(faceNormal).xyz;
+
+    // Three depths: the deeper, the further it slides as the head turns (the nose tells how far).
+    int slot = int(uv.b * 8.0);
+    vec4 right = texelFetch(faceData, ivec2(468, slot), 0), left = texelFetch(faceData, ivec2(473, slot), 0);
+    vec2 turn = (texelFetch(faceData, ivec2(4, slot), 0).xy - 0.5 * (right.xy + left.xy)) / max(distance(right.xyz, left.xyz), 1.0);
+    vec2 q = (uv.xy - 0.5) * vec2(1.26, 1.0) * scale * 0.24 + fract(kfx_seed * vec2(0.7549, 0.5698) + vec2(0.31, 0.62));
+    vec2 depth = -(turn + 0.22 * normal.xy) * parallax * 0.5;
+    float moved = TIME * drift * 0.010;
+    vec2 flow = (IMG_NORM_PIXEL(liquid, q * 0.8 + moved).rg - 0.5) * warp * 0.05;
+    vec3 near = IMG_NORM_PIXEL(gas, q + depth + flow + vec2(moved, -0.6 * moved)).rgb;
+    vec3 far = IMG_NORM_PIXEL(gas, q.yx * 0.62 + 0.37 + 2.0 * depth.yx - 0.7 * flow).rgb;
+    vec2 sparks = vec2(IMG_NORM_PIXEL(gas, q * 1.9 + 3.0 * depth + 0.19).b, IMG_NORM_PIXEL(gas, q * 1.15 + 1.4 * depth + 0.53).b);
+
+    float cloud = smoothstep(0.50 - 0.42 * density, 1.05 - 0.25 * density, far.g * 0.62 + near.g * 0.48);
+    float ridge = near.r * near.g * near.g + 0.7 * far.r * cloud;
+    mat3 c = colours();
+    vec3 sky = c[0] * (0.35 + 1.3 * far.g) + c[1] * cloud * (0.16 + 0.84 * cloud) * (0.35 + 0.9 * density);
+    sky += c[2] * (ridge * (0.12 + 0.9 * cloud) + 0.9 * pow(cloud, 5.0) * near.g) * (0.3 + 0.8 * density);
+    sky *= 1.0 - 0.8 * smoothstep(0.42, 0.05, near.g) * (1.0 - 0.6 * near.r);   // lanes of dust
+
+    // Stars breathe each at its own time, all flare a little when the beat falls.
+    float own = 0.5 + 0.5 * sin(TIME * 2.1 + 40.0 * (far.g + near.g));
+    float flare = 0.75 + 0.55 * exp(-5.0 * fract(beat)) + 0.8 * energy;
+    float light = (sparks.y * (0.8 + 0.6 * own) * 1.9 + sparks.x * sparks.x * 1.6) * (1.0 - 0.6 * cloud);
+    sky += mix(vec3(0.86, 0.92, 1.0), c[2] + 0.3, 0.35) * light * stars * flare;
+
+    // The plate's own light models the night: sockets stay deep, gloss stays on top, the rim catches.
+    float y = luma(plate.rgb);
+    float form = 0.30 + 0.95 * y;
+    float gloss = smoothstep(0.55, 1.0, y);
+    float rim = pow(clamp(1.0 - normal.z, 0.0, 1.0), 2.0);
+    vec3 skin = sky * form * 1.25 + (plate.rgb * 0.5 + c[1] * 0.35 + c[2] * 0.12) * y * y * (0.24 + 0.25 * gloss) + c[2] * rim * (0.03 + 0.22 * y);
+    skin = 1.0 - exp(-1.5 * skin);
+
+    // The gas itself draws the border; eyes and teeth are looked at from this side of the sky.
+    float cover = smoothstep(0.04, 0.80, uv.a + 0.42 * (far.g - 0.45) * (1.0 - uv.a));
+    cover *= (1.0 - parts.b) * (1.0 - parts.a) * (1.0 - 0.45 * parts.g) * amount;
+    vec2 eye = (vec2(abs(uv.x - 0.5), uv.y) - vec2(0.146, 0.677)) / vec2(0.070, 0.026);
+    cover *= 1.0 - 0.30 * exp(-dot(eye, eye));      // lids stay lids, open a hair's breadth or shut
+    vec3 result = mix(plate.rgb, skin, cover);
+    result += c[2] * ridge * 0.10 * uv.a * (1.0 - cover) * (1.0 - plate.rgb);     // its light on what is left
+    gl_FragColor.rgb = result;
+}

@@ -16,7 +16,7 @@
     {"TARGET": "lattice", "WIDTH": "33", "HEIGHT": "1089"},
     {}
   ],
-  "KFX": {"region": "frame"}
+  "KFX": {"region": "frame", "pointwise": true}
 }*/
 
 // The whole grade is worked out for the 33³ corners of the colour cube, and a pixel only finds its

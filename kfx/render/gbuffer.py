@@ -126,7 +126,7 @@ class GBuffer:
         if "faceNormal" in self._names:
             texels = mesh.normal_map()
             side = mesh.NORMAL_MAP_PX
-            self._normals = ctx.texture((side, side), 4, texels.tobytes(), dtype="f2")
+            self._normals = ctx.texture((side, side), 4, texels.tobytes(), dtype="f4")
             self._owned.append(self._normals)
         textures = [self.images[name] for name in self._names]
         depth = ctx.depth_renderbuffer(self._size)

@@ -35,7 +35,6 @@ _CONTOURS = (
     (c.LEFT_LIDS, _SKIN, _EYE),
 )
 _NOSE = (4, 5, 195, 197, 6, 48, 278, 115, 344, 220, 440)
-_CLOSING = (c.INNER_LIPS, c.RIGHT_LIDS, c.LEFT_LIDS)
 
 
 @dataclass(frozen=True)
@@ -107,8 +106,8 @@ def drawn(
     table[:, 10] = 1.0
     out = table[one.landmark]
     out[:, 8:10] *= one.edges
-    spread = [1.0, *(openness(points[list(one)], one is not c.INNER_LIPS) for one in _CLOSING)]
-    rims = bands(points, EDGE_PX * np.array(spread, np.float32))
+    spread = openness(points)
+    rims = bands(points, np.float32(EDGE_PX) * spread)
     for (where, n), start, apart in zip(one.rims, _starts(), spread, strict=True):
         out[where.start : where.start + n, :3] = rims[0, start : start + n]
         out[where.start + n : where.stop, :3] = rims[1, start : start + n]
@@ -192,17 +191,20 @@ def turn(face: Face) -> facemesh.Array:
     return np.asarray(linear * np.float32([[1], [-1], [-1]]), np.float32)
 
 
-def openness(rim: facemesh.Array, eye: bool) -> float:
-    """0 when the lids or lips of a contour touch, 1 when they are clearly apart."""
-    x, y = rim[:, 0] - rim[0, 0], rim[:, 1] - rim[0, 1]
-    area = 0.5 * abs(float(x @ np.roll(y, -1) - y @ np.roll(x, -1)))
-    width = max(1.0, float(np.hypot(np.ptp(x), np.ptp(y))))
+def openness(points: Landmarks) -> facemesh.Array:
+    """(4,) of outer lips (always 1), inner lips, right and left lids: 0 shut, 1 open."""
+    index, _, after, group = _neighbours()
+    starts = list(_starts())
+    first = points[index[starts], :2][group]
+    here, there = points[index, :2] - first, points[after, :2] - first
+    area = np.abs(np.add.reduceat(here[:, 0] * there[:, 1] - here[:, 1] * there[:, 0], starts)) / 2
+    span = np.maximum.reduceat(here, starts) - np.minimum.reduceat(here, starts)
+    width = np.maximum(1.0, np.hypot(span[:, 0], span[:, 1]))
     apart_px = np.clip(area / width / 2.0, 0.0, 1.0)  # a mean gap of two pixels
-    if not eye:
-        return float(apart_px)
     # The lids of a closed eye never quite meet in the landmarks.
     t = np.clip((area / width**2 - SHUT) / (OPEN - SHUT), 0.0, 1.0)
-    return float(apart_px * t * t * (3 - 2 * t))
+    lids = apart_px * t * t * (3 - 2 * t)
+    return np.asarray([1.0, apart_px[1], lids[2], lids[3]], np.float32)
 
 
 @cache
@@ -279,10 +281,11 @@ def _canonical_normals() -> facemesh.Array:
 
 @cache
 def normal_map() -> facemesh.Array:
-    """(256, 256, 4) half floats: the canonical normal by UV, v = 0 in the first row.
+    """(256, 256, 4): the canonical normal by UV, v = 0 in the first row.
 
     Interpolating between landmarks leaves each triangle's edges visible in anything shiny. Here
-    they are smoothed away once, over a few texels, which the G-buffer then reads.
+    they are smoothed away once, over a few texels, which the G-buffer then reads. (Half floats
+    cost llvmpipe a fifth more.)
     """
     import cv2
 
@@ -307,7 +310,7 @@ def normal_map() -> facemesh.Array:
     wide = cv2.GaussianBlur(total, (0, 0), 12.0)  # goes on outside the oval
     mixed = fine + 1e-3 * wide + 1e-9 * np.float32([0, 0, -1, 1])
     mixed[..., :3] /= np.maximum(np.linalg.norm(mixed[..., :3], axis=2, keepdims=True), 1e-9)
-    return freeze(mixed.astype(np.float16))
+    return freeze(mixed.astype(np.float32))
 
 
 def motion_of(face: Face, before: Landmarks | None, jump_iod: float) -> facemesh.Array:

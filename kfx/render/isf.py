@@ -1,9 +1,10 @@
 """Reads ISF shader files without GL: what they ask for, in which passes, with what knobs.
 
 kfx's own additions stand under the header's key ``KFX``: ``region`` ("frame", "face" or "eyes":
-where the shader changes the picture at most) with ``margin_iod`` around it, and ``history``
-(``frames``, ``height``: the last pictures, for `kfx_history`). An image input may have a
-``DEFAULT`` file; an IMPORTED image may have ``"FILTER": "nearest"`` or ``"WRAP": "repeat"``.
+where the shader changes the picture at most) with ``margin_iod`` around it, ``pointwise`` (true:
+its earlier passes don't read inputImage, so that it may be joined to the pass before), and
+``history`` (``frames``, ``height``: the last pictures, for `kfx_history`). An image input may have
+a ``DEFAULT`` file; an IMPORTED image may have ``"FILTER": "nearest"`` or ``"WRAP": "repeat"``.
 """
 
 from __future__ import annotations
@@ -82,6 +83,7 @@ class Shader:
     passes: tuple[Pass, ...] = (Pass(),)
     region: str = "frame"
     margin_iod: float = 0.0
+    pointwise: bool = False  # the passes before the last one don't read inputImage
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # the declared images that a File knob chooses
     cube_inputs: tuple[str, ...] = ()
@@ -170,6 +172,7 @@ def load(path: Path) -> Shader:
         passes=passes,
         region=region,
         margin_iod=float(margin),
+        pointwise=len(passes) == 1 or is_true(own.get("pointwise")),
         warnings=tuple(found.warnings),
         files=tuple(found.files),
         cube_inputs=tuple(found.cubes),

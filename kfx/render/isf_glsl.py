@@ -241,7 +241,8 @@ def readable(shader: Shader, message: str) -> str:
     for line in map(str.strip, message.splitlines()):
         place = _PLACE.match(line)
         if place and not place[2].lower().startswith("warning"):
-            where = f"{path}:{place[1]}" if int(place[1]) < _OURS else f"{path}"
+            ours = int(place[1]) >= _OURS
+            where = f"{path}: at its end" if ours else f"{path}:{place[1]}"
             faults.setdefault(where, _KIND.sub("", place[2]))
         elif not place and re.search(r"\berror\b", line, re.I):
             rest.append(_KIND.sub("", line))

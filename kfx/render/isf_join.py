@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from kfx.render.isf import HOST_FLOATS, Imported, Shader
+from kfx.render.isf import HOST_FLOATS, Imported, Pass, Shader
 from kfx.render.isf_reads import (
     own_pixel_pattern,
     reads_own_pixel,
@@ -37,8 +37,7 @@ _QUALIFIERS = {"const", "uniform", "highp", "mediump", "lowp", "precision", "in"
 def can_follow(shader: Shader) -> bool:
     """Whether `shader` can be joined to the one before it."""
     return (
-        len(shader.passes) == 1
-        and shader.passes[0].target is None
+        shader.pointwise
         and shader.history is None
         and reads_own_pixel(shader.body, "inputImage")
         and can_lead(shader)
@@ -63,53 +62,52 @@ def join(shaders: Sequence[Shader]) -> Shader:
     """
     first = shaders[0]
     types: dict[str, str] = {}
-    images: dict[str, None] = dict.fromkeys(first.images)
+    images: dict[str, None] = {}
     imported: dict[str, Imported] = {}
     files: list[str] = []
-    bodies = []
-    calls = []
+    passes: list[Pass] = []
+    bodies, early, late = [], [], []
+    last = sum(len(shader.passes) - 1 for shader in shaders)
     for n, shader in enumerate(shaders):
-        prefix = _prefix(n)
+        prefix, before = _prefix(n), len(passes)
         body = without_comments(shader.body)
         if n:
             body = size_pattern("inputImage").sub("RENDERSIZE", body)
             body = own_pixel_pattern("inputImage").sub("kfx_picture", body)
-        images.update(dict.fromkeys(shader.images))
-        names = {name: prefix + name for name in _globals(body)}
-        for name, kind in shader.types.items():
-            if name in HOST_FLOATS:
-                types[name] = kind
-            else:
-                names[name] = prefix + name
-                types[prefix + name] = kind
         targets = [one.target for one in shader.passes if one.target]
-        names |= {name: prefix + name for name in (*shader.imported, *shader.files, *targets)}
+        own = (*shader.imported, *shader.files, *targets, "main", "kfx_seed", "PASSINDEX")
+        names = {name: prefix + name for name in (*_globals(body), *own)}
+        for name, kind in shader.types.items():
+            if name not in HOST_FLOATS:
+                names[name] = prefix + name
+            types[names.get(name, name)] = kind
+        types |= {prefix + name: "float" for name in ("kfx_mix", "kfx_seed")}
+        images.update(dict.fromkeys(shader.images))
         imported |= {prefix + name: one for name, one in shader.imported.items()}
         files += [prefix + name for name in shader.files]
-        names |= {name: prefix + name for name in ("main", "kfx_seed")}
-        types |= {prefix + name: "float" for name in ("kfx_mix", "kfx_seed")}
-        if n:
-            names["PASSINDEX"] = "0"
-        bodies.append(_WORD.sub(lambda word, names=names: names.get(word[0], word[0]), body))
-        before = "kfx_picture" if n else "IMG_THIS_PIXEL(inputImage)"
-        calls.append(
-            f"    {prefix}main();\n"
-            + ("    if (PASSINDEX != kfx_last_pass) return;\n" if n == 0 else "")
-            + f"    if ({prefix}kfx_mix < 1.0)"
-            f" gl_FragColor = mix({before}, gl_FragColor, {prefix}kfx_mix);\n"
-            + ("    kfx_picture = kfx_stored(gl_FragColor);\n" if n < len(shaders) - 1 else "")
+        passes += [_renamed(one, names) for one in shader.passes[:-1]]
+        bodies.append(
+            f"const int {prefix}PASSINDEX ="
+            f" PASSINDEX < {last} ? PASSINDEX - {before} : {len(shader.passes) - 1};\n"
+            + _WORD.sub(lambda word, names=names: names.get(word[0], word[0]), body)
+        )
+        if before < len(passes):
+            early.append(f"    if (PASSINDEX < {len(passes)}) {{ {prefix}main(); return; }}\n")
+        plate = "kfx_picture" if n else "IMG_THIS_PIXEL(inputImage)"
+        late.append(
+            ("    kfx_picture = kfx_stored(gl_FragColor);\n" if n else "")
+            + f"    {prefix}main();\n    if ({prefix}kfx_mix < 1.0)"
+            f" gl_FragColor = mix({plate}, gl_FragColor, {prefix}kfx_mix);\n"
         )
     body = (
         "vec4 kfx_picture;\n"
-        f"const int kfx_last_pass = {len(first.passes) - 1};\n"
         "vec4 kfx_stored(vec4 c) {\n"
         "    return roundEven(clamp(c, 0.0, 1.0) * 255.0) * (1.0 / 255.0);\n}\n"
         + "\n".join(bodies)
         + "\nvoid main() {\n"
-        + "".join(calls)
+        + "".join([*early, *late])
         + "}\n"
     )
-    passes = [replace(p, target=p.target and _prefix(0) + p.target) for p in first.passes]
     return replace(
         first,
         name=" + ".join(shader.name for shader in shaders),
@@ -120,18 +118,28 @@ def join(shaders: Sequence[Shader]) -> Shader:
         images=tuple(images),
         imported=imported,
         files=tuple(files),
-        passes=tuple(passes),
+        passes=(*passes, first.passes[-1]),
         margin_iod=max(shader.margin_iod for shader in shaders),
     )
 
 
 def joined_values(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The uniforms of a joined shader from those of its stages, in their order."""
-    together = dict(values[0])  # the automatic ones; the first one's knobs size its passes
+    together = dict(values[0])  # for the automatic ones
     for n, one in enumerate(values):
         together |= {_prefix(n) + name: value for name, value in one.items()}
     together["kfx_mix"] = 1.0
     return together
+
+
+def _renamed(one: Pass, names: Mapping[str, str]) -> Pass:
+    """A pass whose target and size expressions use the new names."""
+
+    def size(text: str | None) -> str | None:
+        return text and re.sub(r"\$(\w+)", lambda word: "$" + names.get(word[1], word[1]), text)
+
+    target = one.target and names[one.target]
+    return replace(one, target=target, width=size(one.width), height=size(one.height))
 
 
 def _prefix(n: int) -> str:

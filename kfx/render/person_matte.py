@@ -9,7 +9,6 @@ in them are evaluated; the rest is filled. Source: He, Sun: Fast Guided Filter, 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from functools import cache
 from typing import Any
 
 import cv2
@@ -19,7 +18,7 @@ import numpy as np
 from kfx import canonical as c
 from kfx.render import facemesh
 from kfx.render.gpu import Gpu
-from kfx.types import Face, Matte, freeze
+from kfx.types import Face, Matte
 
 RADIUS = 3  # of the window, in pixels of the small matte
 EPSILON = 1e-3  # how little contrast (squared, of 1) still counts as an edge
@@ -164,7 +163,7 @@ class PersonMatte:
                 ("plain", _PLAIN),
             )
         }
-        self._tiles = gpu.ctx.buffer(reserve=2 * _corners().nbytes)
+        self._tiles = gpu.ctx.buffer(reserve=3 * TILES[0] * TILES[1] * 6 * 12)
         self._arrays = {
             name: gpu.ctx.vertex_array(program, [(self._tiles, "3f", "corner")])
             for name, program in self._programs.items()
@@ -192,13 +191,14 @@ class PersonMatte:
         t = self._small
         t["matte"].write(small)
         plain = _plain_tiles(small)
-        # A tile's lines need the sums of its neighbours.
+        # Averaging a tile's lines needs those of its neighbours.
         near = cv2.dilate((plain < 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        corners = _corners().copy()
-        corners[:, :, 2] = plain.reshape(-1, 1)
-        groups = (plain.ravel() >= 0, plain.ravel() < 0, near.ravel())
-        self._tiles.write(np.concatenate([corners[group] for group in groups]))
-        filled, mixed, fitted = (6 * int(group.sum()) for group in groups)
+        groups = [_runs(np.where(plain < 0, np.float32(np.nan), plain))]
+        groups += [
+            _runs(np.where(mask, np.float32(-1), np.float32(np.nan))) for mask in (plain < 0, near)
+        ]
+        self._tiles.write(np.concatenate(groups))
+        filled, mixed, fitted = (6 * len(group) for group in groups)
         target = self._gpu.target(self.image)
         if mixed:
             self._fit(picture, filled + mixed, fitted)
@@ -213,8 +213,9 @@ class PersonMatte:
             return
         for texture in self._small.values():
             self._gpu.release(texture)
-        names = "guide first squares mixed shared_ line range mean".split()
+        names = "guide first squares mixed shared_ line mean".split()
         self._small = {name: self._gpu.acquire(size, dtype="f4") for name in names}
+        self._small["range"] = self._gpu.acquire(size)
         self._small["matte"] = self._gpu.acquire(size, components=1)
         self._small_size = size
 
@@ -293,12 +294,26 @@ def _plain_tiles(small: Matte) -> facemesh.Array:
     return plain
 
 
-@cache
-def _corners() -> facemesh.Array:
-    """(tiles, 6, 3): two triangles for each tile, the bottom row first: x, y, 0..1, and -1."""
-    columns, rows = TILES
-    y, x = np.mgrid[:rows, :columns]
-    offsets = np.array([(0, 0), (1, 0), (1, 1), (0, 0), (1, 1), (0, 1)])
-    corners = np.stack([x.ravel(), y.ravel()], axis=1)[:, None, :] + offsets
-    places = corners / np.array([columns, rows])
-    return freeze(np.dstack([places, np.full(places.shape[:2], -1.0)]).astype(np.float32))
+def _runs(values: facemesh.Array) -> facemesh.Array:
+    """(n, 6, 3): two triangles x, y (0..1), value for each run of equal tiles in a row, bottom
+    row first; tiles of no number are left out. llvmpipe counts triangles more than pixels."""
+    rows, columns = values.shape
+    ends = np.ones((rows, columns + 1), bool)
+    ends[:, 1:-1] = (values[:, 1:] != values[:, :-1]) & ~(
+        np.isnan(values[:, 1:]) & np.isnan(values[:, :-1])
+    )
+    y, x = np.nonzero(ends)
+    same = y[1:] == y[:-1]
+    y, left, right = y[:-1][same], x[:-1][same], x[1:][same]
+    value = values[y, left]
+    kept = ~np.isnan(value)
+    y, left, right, value = y[kept], left[kept], right[kept], value[kept]
+    out = np.empty((len(y), 6, 3), np.float32)
+    out[:, :, 0] = np.where(_RIGHT, right[:, None], left[:, None]) / columns
+    out[:, :, 1] = (y[:, None] + _UPPER) / rows
+    out[:, :, 2] = value[:, None]
+    return out
+
+
+_RIGHT = np.array([False, True, True, False, True, False])
+_UPPER = np.array([0, 0, 1, 0, 1, 1])

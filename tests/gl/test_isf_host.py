@@ -472,6 +472,7 @@ def test_what_is_discarded_is_transparent(gpu, tmp_path):
         ("#if 1\nvoid main() {}\n", r"test\.fs:\d: .*#if"),
         ("\n#include <noise.glsl>\nvoid main() {}", r"test\.fs:3: #include <noise.glsl>"),
         ("float f() { return 1.0; }", "no void main"),
+        ("void main() { if (true) {\n}", r"test\.fs: at its end: syntax"),
         (
             "varying vec2 nowhere;\nvoid main() { gl_FragColor = nowhere.xyxy; }",
             r"test\.fs: .*nowhere",

@@ -12,7 +12,7 @@ from kfx.engine.chain import Chain
 from kfx.engine.plan import compile_plan
 from kfx.errors import KfxError
 from kfx.presets import Link, Preset
-from kfx.render import isf_join
+from kfx.render import isf_glsl, isf_join
 from kfx.render.gpu import Gpu
 from tests.faces import face_at, frame_of, picture, smiling, tick_of
 
@@ -172,3 +172,31 @@ def test_corpus_joins_without_a_difference(gpu):
                 bad.append((Path(one).stem, Path(two).stem, int(np.abs(a - b).max())))
                 break
     assert not bad
+
+
+def test_pointwise_shaders_with_passes_of_their_own_join(gpu, tmp_path):
+    """A table that is worked out in a pass before, and sized by a knob."""
+    table = write(
+        tmp_path / "table.fs",
+        "void main() { if (PASSINDEX == 0) gl_FragColor = vec4(isf_FragNormCoord.x * amount);"
+        " else { vec4 c = IMG_THIS_PIXEL(inputImage);"
+        " gl_FragColor = vec4(texelFetch(ramp, ivec2(c.r * (steps - 1.0), 0), 0).rgb, c.a); } }",
+        KNOB + ', {"NAME": "steps", "TYPE": "float", "DEFAULT": 8, "MIN": 2, "MAX": 64}',
+        ', "PASSES": [{"TARGET": "ramp", "WIDTH": "$steps", "HEIGHT": 1}, {}],'
+        ' "KFX": {"pointwise": true}',
+    )
+    preset = preset_of("film", table, table)
+    assert len(compile_plan(preset).steps) == 1
+    for a, b in zip(play(gpu, preset, True), play(gpu, preset, False), strict=True):
+        assert np.abs(a - b).max() <= 1
+        assert len(np.unique(a[..., 0])) < 9
+
+
+@pytest.mark.parametrize("name", [n for n in effects.names() if effects.find(n).kind == "shader"])
+def test_pointwise_looks_read_the_picture_in_their_last_pass_only(gpu, name):
+    shader = effects.find(name).source
+    if not shader.pointwise or len(shader.passes) == 1:
+        return
+    for i in range(len(shader.passes) - 1):
+        source = isf_glsl.fragment(shader, i, blended=False)
+        assert "inputImage" not in gpu.program(source)

@@ -43,7 +43,7 @@ class Player:
 
     def frame(self, boxes=None, images=None, **values):
         knobs = {k: v.default for k, v in self.shader.knobs.items() if k not in ("mix", "seed")}
-        automatic = automatic_values(self.index, self.index / 30, 1 / 30, 0)
+        automatic = automatic_values(self.index, self.index / 30, 1 / 30)
         self.gpu.copy(self.plate, self.canvas)
         self.program.draw(
             self.canvas,

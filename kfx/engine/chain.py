@@ -50,18 +50,20 @@ class Chain:
         self.size = size
         self.shown: tuple[Face, ...] = ()  # the faces of the last tick as drawn
         self._gpu = gpu
-        self._seed = preset.seed
         self._pool = PixelPool(size)
         self._staging: Pixels = np.empty((size[1], size[0], 4), np.uint8)
         self._canvas = gpu.acquire(size)
         self._spare = gpu.acquire(size)
         self._motions: list[Motion] = []
         self._programs: dict[int, Program] = {}  # by the place of a step's first link
+        self._knobs: dict[int, dict[str, Any]] = {}
         for step in self.plan.steps:
             if step.kind == "warp":
                 self._motions += [link.effect.source(link.values) for _, link in step.links]
             else:
-                self._programs[step.links[0][0]] = Program(gpu, _shader_of(step), size)
+                place = step.links[0][0]
+                knobs = self._knobs[place] = _knobs_of(step, preset.seed)
+                self._programs[place] = Program(gpu, _shader_of(step), size, knobs)
         self._remembers = any(program.remembers for program in self._programs.values())
         self._warp = Warp(gpu, size) if self._motions else None
         self._aov = aov
@@ -121,6 +123,7 @@ class Chain:
         """The second third of `render`: everything is drawn, nothing read back."""
         driven = self._drive(tick)
         self.shown = tuple(_moved(face, points) for face, points in driven)
+        moment = self._moment(tick)
         buffered = False
         for step in self.plan.steps:
             if step.kind == "warp":
@@ -130,8 +133,7 @@ class Chain:
                 self._draw_buffers(tick)
                 buffered = True
             program = self._programs[step.links[0][0]]
-            each = [self._values(link.values, tick) for _, link in step.links]
-            values = isf_join.joined_values(each) if len(each) > 1 else each[0]
+            values = moment | self._knobs[step.links[0][0]]
             if step.kind == "boxes":
                 self._draw_boxes(program, program.shader, values)
             else:
@@ -209,16 +211,14 @@ class Chain:
         person = {} if self._person is None else {"personMatte": self._person.image}
         return {"inputImage": canvas, **faces, **person}
 
-    def _values(self, knobs: Any, tick: Tick) -> dict[str, Any]:
-        largest = max((face.iod for face in self.shown), default=0.0)
+    def _moment(self, tick: Tick) -> dict[str, Any]:
+        """The uniforms that no knob gives."""
         return {
-            **automatic_values(tick.index, tick.time, tick.dt, self._seed + knobs["seed"]),
-            **{name: value for name, value in knobs.items() if name not in ("mix", "seed")},
-            "kfx_mix": knobs["mix"],
+            **automatic_values(tick.index, tick.time, tick.dt),
             "beat": tick.beat,
             "bar": tick.bar,
             "energy": tick.energy,
-            "iod": largest,
+            "iod": max((face.iod for face in self.shown), default=0.0),
         }
 
     def _read(self) -> Pixels:
@@ -232,6 +232,16 @@ def _shader_of(step: Step) -> Shader:
     """What a step draws: its one shader, or its shaders joined."""
     shaders = [link.effect.source for _, link in step.links]
     return isf_join.join(shaders) if len(shaders) > 1 else shaders[0]
+
+
+def _knobs_of(step: Step, seed: int) -> dict[str, Any]:
+    """The uniforms of a step's knobs."""
+    each = []
+    for _, link in step.links:
+        knobs = dict(link.values)
+        mix, own_seed = knobs.pop("mix"), knobs.pop("seed")
+        each.append({**knobs, "kfx_mix": mix, "kfx_seed": float(seed + own_seed)})  # type: ignore[operator]
+    return isf_join.joined_values(each) if len(each) > 1 else each[0]
 
 
 def _moved(face: Face, points: Landmarks) -> Face:

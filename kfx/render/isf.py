@@ -2,7 +2,8 @@
 
 kfx's own additions stand under the header's key ``KFX``: ``region`` ("frame", "face" or "eyes":
 where the shader changes the picture at most) with ``margin_iod`` around it, ``pointwise`` (true:
-its earlier passes don't read inputImage, so that it may be joined to the pass before), and
+its earlier passes don't read inputImage, so that it may be joined to the pass before), ``covered``
+(true: it changes nothing where faceUV's coverage is 0, so that those pixels are skipped), and
 ``history`` (``frames``, ``height``: the last pictures, for `kfx_history`). An image input may have
 a ``DEFAULT`` file; an IMPORTED image may have ``"FILTER": "nearest"`` or ``"WRAP": "repeat"``.
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kfx.errors import KfxError
-from kfx.params import Knob
+from kfx.params import Bool, Choice, Knob
 from kfx.render import isf_header, isf_inputs, isf_size
 from kfx.render.isf_inputs import FACE_IMAGES, HOST_FLOATS, is_true
 
@@ -84,6 +85,10 @@ class Shader:
     region: str = "frame"
     margin_iod: float = 0.0
     pointwise: bool = False  # the passes before the last one don't read inputImage
+    covered: bool = False  # the last pass changes nothing where faceUV's coverage is 0
+    choices: frozenset[str] = frozenset()  # inputs with few values, which may be compiled in
+    mixes: tuple[str, ...] = ("kfx_mix",)  # one for each stage of a joined shader, and the whole
+    fixed: Mapping[str, str] = field(default_factory=dict)  # inputs compiled in as constants
     warnings: tuple[str, ...] = ()
     files: tuple[str, ...] = ()  # the declared images that a File knob chooses
     cube_inputs: tuple[str, ...] = ()
@@ -159,6 +164,7 @@ def load(path: Path) -> Shader:
     )
     passes = _passes(path, header, found)
     vertex = path.with_suffix(".vs")
+    keys = found.knob_names
     shader = Shader(
         name=path.stem,
         path=path,
@@ -173,6 +179,12 @@ def load(path: Path) -> Shader:
         region=region,
         margin_iod=float(margin),
         pointwise=len(passes) == 1 or is_true(own.get("pointwise")),
+        covered=is_true(own.get("covered")) and region == "face" and "faceUV" in found.images,
+        choices=frozenset(
+            keys.get(knob, knob)
+            for knob, one in found.knobs.items()
+            if isinstance(one, Bool | Choice) and keys.get(knob, knob) not in found.events
+        ),
         warnings=tuple(found.warnings),
         files=tuple(found.files),
         cube_inputs=tuple(found.cubes),

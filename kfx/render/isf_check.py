@@ -63,7 +63,7 @@ def _draw(gpu: Gpu, shader: isf.Shader) -> None:
     try:
         gpu.upload(plate, _ramp(), np.empty((SIZE[1], SIZE[0], 4), np.uint8))
         for i in range(2):  # the second one reads what the first has left
-            values = {**automatic_values(i, i / 30, 1 / 30, 0), **defaults(dict(shader.knobs))}
+            values = {**automatic_values(i, i / 30, 1 / 30), **defaults(dict(shader.knobs))}
             program.draw(canvas, {"inputImage": plate}, {**values, "kfx_mix": 1.0})
         gpu.finish()
     finally:

@@ -26,7 +26,6 @@ uniform float TIME;
 uniform float TIMEDELTA;
 uniform int FRAMEINDEX;
 uniform vec4 DATE;
-uniform float kfx_mix;
 uniform float kfx_seed;
 """
 # Functions, for their third argument may be missing; a local variable called `texture` is
@@ -129,6 +128,7 @@ def fragment(shader: Shader, index: int, *, blended: bool) -> str:
         "out vec4 isf_FragColor;",
         "in vec2 isf_FragNormCoord;",
         _UNIFORMS,
+        _mix(shader),
         _OVER if shader.kind == "generator" else _REPLACE,
         _FUNCTIONS % {"lod": ""},
         *_declarations(shader, index),
@@ -141,6 +141,13 @@ def fragment(shader: Shader, index: int, *, blended: bool) -> str:
     if data:
         head.append("vec4 kfx_data[1];")
     tail = ["void main() {", "    isf_FragColor = vec4(0.0);", "    kfx_main();"]
+    if blended and shader.covered:
+        # llvmpipe skips nothing by `if`, but a loop that no pixel of a block enters.
+        tail[1:] = [
+            "    isf_FragColor = IMG_THIS_PIXEL(inputImage);",
+            "    int kfx_there = IMG_THIS_PIXEL(faceUV).a > 0.0 ? 1 : 0;",
+            "    for (int kfx_k = 0; kfx_k < kfx_there; ++kfx_k) kfx_main();",
+        ]
     tail += ["    isf_FragColor = kfx_data[0];"] * data
     if blended:
         tail.append(
@@ -168,6 +175,7 @@ def vertex(shader: Shader, index: int) -> str | None:
         *(f"#extension {one} : enable" for one in extensions),
         f"#line {_OURS}",
         _UNIFORMS,
+        _mix(shader),
         _QUAD,
         _FUNCTIONS % {"lod": "Lod"},
         *_declarations(shader, index),
@@ -186,6 +194,11 @@ def show(shader: Shader) -> str:
         + "void main() {\n    vec2 p = isf_FragNormCoord;\n"
         f"    isf_FragColor = kfx_blend(texture({below}, p), texture(kfx_top, p));\n}}\n"
     )
+
+
+def _mix(shader: Shader) -> str:
+    value = shader.fixed.get("kfx_mix")
+    return f"const float kfx_mix = {value};" if value else "uniform float kfx_mix;"
 
 
 def below_of(shader: Shader) -> str:
@@ -207,7 +220,9 @@ def _declarations(shader: Shader, index: int) -> list[str]:
             lines.append(f"#define _{image}_imgRect vec4(0.0, 0.0, 1.0, 1.0)")
             lines.append(f"#define _{image}_imgSize vec2(textureSize({known}, 0))")
             lines.append(f"#define _{image}_flip false")
-    lines += [f"uniform {kind} {isf_tidy.name(one)};" for one, kind in shader.types.items()]
+    for one, kind in shader.types.items():
+        name, value = isf_tidy.name(one), shader.fixed.get(one)
+        lines.append(f"const {kind} {name} = {value};" if value else f"uniform {kind} {name};")
     return lines
 
 

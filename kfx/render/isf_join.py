@@ -65,6 +65,7 @@ def join(shaders: Sequence[Shader]) -> Shader:
     images: dict[str, None] = {}
     imported: dict[str, Imported] = {}
     files: list[str] = []
+    choices: list[str] = []
     passes: list[Pass] = []
     bodies, early, late = [], [], []
     last = sum(len(shader.passes) - 1 for shader in shaders)
@@ -85,6 +86,7 @@ def join(shaders: Sequence[Shader]) -> Shader:
         images.update(dict.fromkeys(shader.images))
         imported |= {prefix + name: one for name, one in shader.imported.items()}
         files += [prefix + name for name in shader.files]
+        choices += [prefix + name for name in shader.choices]
         passes += [_renamed(one, names) for one in shader.passes[:-1]]
         bodies.append(
             f"const int {prefix}PASSINDEX ="
@@ -118,17 +120,19 @@ def join(shaders: Sequence[Shader]) -> Shader:
         images=tuple(images),
         imported=imported,
         files=tuple(files),
+        choices=frozenset(choices),
+        mixes=("kfx_mix", *(f"{_prefix(n)}kfx_mix" for n in range(len(shaders)))),
+        covered=all(shader.covered for shader in shaders),
         passes=(*passes, first.passes[-1]),
         margin_iod=max(shader.margin_iod for shader in shaders),
     )
 
 
 def joined_values(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """The uniforms of a joined shader from those of its stages, in their order."""
-    together = dict(values[0])  # for the automatic ones
+    """The knobs of a joined shader from those of its stages, in their order."""
+    together: dict[str, Any] = {"kfx_mix": 1.0}
     for n, one in enumerate(values):
         together |= {_prefix(n) + name: value for name, value in one.items()}
-    together["kfx_mix"] = 1.0
     return together
 
 

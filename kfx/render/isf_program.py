@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import moderngl
@@ -18,6 +18,7 @@ from kfx.render.isf_images import Images, Loaded
 from kfx.render.isf_reads import reads_own_pixel
 from kfx.render.isf_targets import Targets
 
+MOST_VARIANTS = 24  # of one shader with its choices compiled in
 _OWN = ("RENDERSIZE", "FRAMEINDEX", "TIMEDELTA", "kfx_history_grid")  # not the caller's to say
 
 
@@ -32,6 +33,8 @@ class _Run:
     uniforms: list[tuple[str, moderngl.Uniform]]  # key of the value
     own: dict[str, moderngl.Uniform]
     boxed: bool = False
+    still: bool = False  # draws the same as long as its uniforms and files stay the same
+    drawn: tuple[Any, ...] | None = None  # what it was drawn from last
     known: dict[str, Any] = field(default_factory=dict)  # the uniforms' values on the GPU
 
     def set(self, key: str, uniform: moderngl.Uniform, value: Any) -> None:
@@ -46,7 +49,14 @@ class Program:
     Make it once, `draw` every frame, `reset` at a cut, `release` at the end.
     """
 
-    def __init__(self, gpu: Gpu, shader: Shader, size: tuple[int, int]) -> None:
+    def __init__(
+        self,
+        gpu: Gpu,
+        shader: Shader,
+        size: tuple[int, int],
+        values: Mapping[str, Any] | None = None,
+    ) -> None:
+        """`values` are those of the first frame, if they are known."""
         self.shader = shader
         self._gpu = gpu
         self._size = size
@@ -64,17 +74,9 @@ class Program:
         self._event_keys = [self._keys.get(name, name) for name in shader.events]
         self._gaps = _leaves_gaps(shader)
         self._apart = bool(shader.passes[-1].target) or self._gaps
-        last = len(shader.passes) - 1
-        # An earlier pass without a target would only be drawn over by the last one.
-        drawn = [i for i, one in enumerate(shader.passes) if one.target or i == last]
-        self._runs: list[_Run] = []
-        try:
-            for i in drawn:
-                self._runs.append(self._compile(i, last=i == last))
-        except KfxError:
-            self.release()
-            raise
-        self._plan_targets()
+        self._choices = [(name, self._keys.get(name, name)) for name in sorted(shader.choices)]
+        self._variants: dict[tuple[Any, ...], list[_Run]] = {}
+        self._runs = self._variant(values or {})
         if self._apart:
             source = isf_glsl.show(shader)
             self._show = self._run(gpu.program(source), None, {"kfx_top": "kfx_top"})
@@ -96,7 +98,8 @@ class Program:
             self._history.reset()
 
     def release(self) -> None:
-        for run in (*self._runs, *([self._show] if self._show else [])):
+        runs = [run for variant in self._variants.values() for run in variant]
+        for run in (*runs, *([self._show] if self._show else [])):
             run.array.program.release()
             run.array.release()
         self._targets.release()
@@ -133,10 +136,13 @@ class Program:
             self._history.add(images["inputImage"])
             images = {**images, "history": self._history.texture}
             own["kfx_history_grid"] = self._history.grid
+        self._runs = self._variant(values)
         self._targets.fit(values)
         self._targets.begin()
         for run in self._runs:
             picture = self._targets.write(run.target) if run.target else self._stage or target
+            if run.still and not _changed(run, picture, values):
+                continue
             if self._gaps:
                 self._gpu.target(picture).clear(0.0, 0.0, 0.0, 0.0)
             within = _scaled(boxes, self._size, picture.size) if run.boxed else None
@@ -186,8 +192,40 @@ class Program:
         self._fired = now
         return {**values, **{key: key in fresh for key in self._event_keys}}
 
-    def _compile(self, index: int, *, last: bool) -> _Run:
-        shader = self.shader
+    def _variant(self, values: Mapping[str, Any]) -> list[_Run]:
+        """The passes as they are compiled for `values`.
+
+        llvmpipe works out both sides of every `if`: designs that aren't chosen, and the mix with
+        the plate at mix 1, cost as much as what is seen. So there the choices are compiled in.
+        A graphics card skips them, and a new program would cost it a late frame.
+        """
+        fixed: dict[str, str] = {}
+        if self._gpu.software and values:
+            for name, key in self._choices:
+                if (value := values.get(key)) is not None:
+                    fixed[name] = str(value).lower()
+            fixed.update((name, "1.0") for name in self.shader.mixes if values.get(name) == 1.0)
+        key = tuple(sorted(fixed.items()))
+        if key not in self._variants and len(self._variants) >= MOST_VARIANTS:
+            fixed, key = {}, ()
+        if key in self._variants:
+            return self._variants[key]
+        shader = replace(self.shader, fixed=fixed)
+        last = len(shader.passes) - 1
+        runs: list[_Run] = []
+        self._variants[key] = runs
+        try:
+            for i, one in enumerate(shader.passes):
+                # An earlier pass without a target would only be drawn over by the last one.
+                if one.target or i == last:
+                    runs.append(self._compile(shader, i, last=i == last))
+        except KfxError:
+            self.release()
+            raise
+        self._plan_targets(runs)
+        return runs
+
+    def _compile(self, shader: Shader, index: int, *, last: bool) -> _Run:
         source = isf_glsl.fragment(shader, index, blended=last and not self._apart)
         vertex = isf_glsl.vertex(shader, index)
         try:
@@ -225,9 +263,8 @@ class Program:
         array = self._gpu.ctx.vertex_array(program, [])
         return _Run(array, target, False, images, uniforms, own)
 
-    def _plan_targets(self) -> None:
+    def _plan_targets(self, runs: list[_Run]) -> None:
         """Which targets need two textures, which must be emptied, which need only the boxes."""
-        runs = self._runs
         written: set[str] = set()
         doubled, emptied = set(), set()
         persistent = {one.target for one in self.shader.passes if one.persistent}
@@ -249,17 +286,34 @@ class Program:
                 and not self._gaps
                 and all(one.boxed for one in readers)
             )
+            shader = self.shader
+            run.still = (
+                not run.boxed
+                and run.own.keys() <= {"RENDERSIZE"}
+                and {name for _, name, _ in run.images} <= {*shader.imported, *shader.files}
+                and "endImage" not in shader.files
+                and run.target not in persistent | doubled | emptied
+                and [one.target for one in runs].count(run.target) == 1
+            )
 
 
-def automatic_values(index: int, time: float, dt: float, seed: int) -> dict[str, Any]:
+def automatic_values(index: int, time: float, dt: float) -> dict[str, Any]:
     """The automatic uniforms of one tick, as `Program.draw` takes them."""
     return {
         "TIME": time,
         "TIMEDELTA": dt,
         "FRAMEINDEX": index,
         "DATE": (2000.0, 1.0, 1.0, time % 86400.0),
-        "kfx_seed": float(seed),
     }
+
+
+def _changed(run: _Run, target: moderngl.Texture, values: Mapping[str, Any]) -> bool:
+    """Whether a pass would draw anything new into `target`, and note that it does."""
+    keys = (*(key for key, _ in run.uniforms), *(name for _, name, _ in run.images))
+    now = (target.glo, *(values.get(key) for key in keys))
+    changed = run.drawn != now
+    run.drawn = now
+    return changed
 
 
 def _leaves_gaps(shader: Shader) -> bool:

@@ -43,9 +43,14 @@ class Targets:
         return self._targets.keys()
 
     def plan(self, doubled: Collection[str], emptied: Collection[str]) -> None:
-        """Say once which targets a pass reads while it writes them, and which are read empty."""
-        self._emptied = frozenset(emptied)
-        self._doubling = frozenset(doubled)
+        """Say which targets a pass reads while it writes them, and which are read empty.
+
+        It may be said again as passes change: what once was needed is kept.
+        """
+        self._emptied |= frozenset(emptied)
+        self._doubling |= frozenset(doubled)
+        for name in self._doubling & self.textures.keys() - self._doubled.keys():
+            self._doubled[name] = self._new(name)
 
     def fit(self, values: Mapping[str, Any]) -> None:
         """Give every target the size that its expressions have with the knobs' `values`."""

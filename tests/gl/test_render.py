@@ -162,7 +162,7 @@ def draw(gpu, one, **values):
     program.draw(
         target,
         {"inputImage": image},
-        {**automatic_values(3, 1.5, 0.1, 0), **knobs, "kfx_mix": 1.0, **values},
+        {**automatic_values(3, 1.5, 0.1), "kfx_seed": 0.0, **knobs, "kfx_mix": 1.0, **values},
     )
     return read(gpu, target)
 

@@ -88,7 +88,7 @@ class GBuffer:
         wanted = set(wanted)
         self._names = [name for name in NAMES if name in wanted]
         self.images: dict[str, moderngl.Texture] = {
-            name: gpu.acquire(size, dtype=_DTYPES.get(name, "f2")) for name in self._names
+            name: gpu.acquire(size, dtype=_DTYPES.get(name, "f4")) for name in self._names
         }
         self._data = np.zeros((MAX_FACES, LANDMARK_COUNT, 4), np.float32)
         self.images["faceData"] = gpu.acquire((LANDMARK_COUNT, MAX_FACES), dtype="f4")

@@ -2,8 +2,7 @@
 
 kfx's own additions stand under the header's key ``KFX``: ``region`` ("frame", "face" or "eyes":
 where the shader changes the picture at most) with ``margin_iod`` around it, ``pointwise`` (true:
-its earlier passes don't read inputImage, so that it may be joined to the pass before), ``covered``
-(true: it changes nothing where faceUV's coverage is 0, so that those pixels are skipped), and
+its earlier passes don't read inputImage, so that it may be joined to the pass before), and
 ``history`` (``frames``, ``height``: the last pictures, for `kfx_history`). An image input may have
 a ``DEFAULT`` file; an IMPORTED image may have ``"FILTER": "nearest"`` or ``"WRAP": "repeat"``.
 """
@@ -85,7 +84,6 @@ class Shader:
     region: str = "frame"
     margin_iod: float = 0.0
     pointwise: bool = False  # the passes before the last one don't read inputImage
-    covered: bool = False  # the last pass changes nothing where faceUV's coverage is 0
     choices: frozenset[str] = frozenset()  # inputs with few values, which may be compiled in
     mixes: tuple[str, ...] = ("kfx_mix",)  # one for each stage of a joined shader, and the whole
     fixed: Mapping[str, str] = field(default_factory=dict)  # inputs compiled in as constants
@@ -179,7 +177,6 @@ def load(path: Path) -> Shader:
         region=region,
         margin_iod=float(margin),
         pointwise=len(passes) == 1 or is_true(own.get("pointwise")),
-        covered=is_true(own.get("covered")) and region == "face" and "faceUV" in found.images,
         choices=frozenset(
             keys.get(knob, knob)
             for knob, one in found.knobs.items()

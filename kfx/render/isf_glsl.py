@@ -141,13 +141,6 @@ def fragment(shader: Shader, index: int, *, blended: bool) -> str:
     if data:
         head.append("vec4 kfx_data[1];")
     tail = ["void main() {", "    isf_FragColor = vec4(0.0);", "    kfx_main();"]
-    if blended and shader.covered:
-        # llvmpipe skips nothing by `if`, but a loop that no pixel of a block enters.
-        tail[1:] = [
-            "    isf_FragColor = IMG_THIS_PIXEL(inputImage);",
-            "    int kfx_there = IMG_THIS_PIXEL(faceUV).a > 0.0 ? 1 : 0;",
-            "    for (int kfx_k = 0; kfx_k < kfx_there; ++kfx_k) kfx_main();",
-        ]
     tail += ["    isf_FragColor = kfx_data[0];"] * data
     if blended:
         tail.append(

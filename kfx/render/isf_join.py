@@ -122,7 +122,6 @@ def join(shaders: Sequence[Shader]) -> Shader:
         files=tuple(files),
         choices=frozenset(choices),
         mixes=("kfx_mix", *(f"{_prefix(n)}kfx_mix" for n in range(len(shaders)))),
-        covered=all(shader.covered for shader in shaders),
         passes=(*passes, first.passes[-1]),
         margin_iod=max(shader.margin_iod for shader in shaders),
     )

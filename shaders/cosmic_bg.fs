@@ -1,0 +1,158 @@
+/*{
+  "ISFVSN": "2",
+  "DESCRIPTION": "The performer stands in deep space: nebula and stars that shift with the head, whose light wraps round hair and shoulders (E43)",
+  "CREDIT": "kfx",
+  "CATEGORIES": ["Cosmic", "Person"],
+  "INPUTS": [
+    {"NAME": "inputImage", "TYPE": "image"},
+    {"NAME": "faceData", "TYPE": "image"},
+    {"NAME": "personMatte", "TYPE": "image"},
+    {"NAME": "beat", "TYPE": "float"},
+    {"NAME": "warmth", "TYPE": "float", "DEFAULT": 0.35, "MIN": 0.0, "MAX": 1.0, "DOC": "gas from steel blue (0) to ember and rose (1)"},
+    {"NAME": "brightness", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 2.0, "DOC": "light of the nebula"},
+    {"NAME": "stars", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 2.0, "DOC": "light of the stars"},
+    {"NAME": "depth", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.0, "MAX": 2.0, "DOC": "how far space shifts as the head moves and turns"},
+    {"NAME": "drift", "TYPE": "float", "DEFAULT": 0.25, "MIN": -2.0, "MAX": 2.0, "UNIT": "%/s", "DOC": "how fast space drifts by, of the frame"},
+    {"NAME": "wrap", "TYPE": "float", "DEFAULT": 0.35, "MIN": 0.0, "MAX": 1.0, "DOC": "light of the nebula on the performer's edges"},
+    {"NAME": "width", "TYPE": "float", "DEFAULT": 0.14, "MIN": 0.02, "MAX": 0.4, "UNIT": "iod", "DOC": "how far that light reaches in"},
+    {"NAME": "night", "TYPE": "float", "DEFAULT": 0.35, "MIN": 0.0, "MAX": 1.0, "DOC": "how far the performer is graded into the dark"},
+    {"NAME": "pulse", "TYPE": "float", "DEFAULT": 0.25, "MIN": 0.0, "MAX": 1.0, "DOC": "gas flares on the beat"}
+  ],
+  "PASSES": [
+    {"TARGET": "view", "WIDTH": "2", "HEIGHT": "1", "FLOAT": true, "PERSISTENT": true},
+    {"TARGET": "across", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)", "FLOAT": true},
+    {"TARGET": "old", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)", "FLOAT": true},
+    {"TARGET": "sky", "WIDTH": "floor($WIDTH/3.0)", "HEIGHT": "floor($HEIGHT/3.0)"},
+    {}
+  ],
+  "IMPORTED": {"gas": {"PATH": "textures/cosmos.png", "WRAP": "repeat"}, "field": {"PATH": "textures/stars.png", "WRAP": "repeat"}},
+  "KFX": {"region": "frame"}
+}*/
+
+float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
+vec4 landmark(int slot, int i) { return texelFetch(faceData, ivec2(i, slot), 0); }
+
+// Texel 0: shift of the view (of the height), iod (of the height), 1 = set. Texel 1: how far the
+// world is exchanged; 1 where there is a real matte; kick.
+vec4 look(bool second) {
+    vec4 last = texelFetch(view, ivec2(0), 0), state = texelFetch(view, ivec2(1, 0), 0);
+    vec2 size = IMG_SIZE(inputImage);
+    float wide = 0.0, presence = 0.0, real = 0.0;
+    vec2 shift = last.xy;
+    for (int slot = 0; slot < 8; slot++) {
+        vec4 chin = landmark(slot, 152), top = landmark(slot, 10), nose = landmark(slot, 1);
+        float w = max(distance(landmark(slot, 468).xy, landmark(slot, 473).xy), 0.5 * distance(top.xy, chin.xy));
+        if (chin.w <= 0.0 || w <= wide) continue;
+        wide = w;
+        presence = chin.w;
+        // Where the head is, and where it looks: the nose leads the middle of the face.
+        vec2 turn = (nose.xy - 0.25 * (chin.xy + top.xy + landmark(slot, 127).xy + landmark(slot, 356).xy)) / w;
+        shift = 0.11 * (nose.xy - 0.5 * size) / size.y + 0.055 * turn;
+        vec2 neck = (chin.xy + 0.22 * (chin.xy - top.xy)) / size;   // necks are in a matte, but not in an oval
+        real = max(IMG_NORM_PIXEL(personMatte, neck).r, step(neck.y, 0.02));
+    }
+    // Somebody without a face (a turned back) is still somebody.
+    float somebody = 0.0;
+    for (int i = 0; i < 32; i++) somebody += IMG_NORM_PIXEL(personMatte, (vec2(float(i & 7), float(i >> 3)) + 0.5) / vec2(8.0, 4.0)).r;
+    somebody = smoothstep(0.8, 1.8, somebody);
+    float set = max(presence, somebody);
+    real = wide > 0.0 ? smoothstep(0.3, 0.7, real) : 1.0;
+    bool first = FRAMEINDEX == 0 || last.w == 0.0;
+    float k = first ? 1.0 : 1.0 - exp(-TIMEDELTA / 0.18);
+    float unit = wide > 0.0 ? wide / size.y : (last.z > 0.0 ? last.z : 0.1);
+    if (!second) return vec4(mix(last.xy, shift, k), mix(last.z, unit, k), 1.0);
+    float ease = first ? 1.0 : 1.0 - exp(-TIMEDELTA / 0.10);
+    return vec4(min(mix(state.x, set, ease), max(presence, somebody)), mix(state.y, real, ease), 1.0 + pulse * exp(-3.5 * fract(beat)), 1.0);
+}
+
+// The matte to composite with. Faces alone give no silhouette: then space only closes in softly
+// round head and shoulders.
+float figure(vec2 p, vec4 state) {
+    float m = IMG_NORM_PIXEL(personMatte, p).r;
+    if (state.y > 0.99) return m;
+    float soft = 0.0;
+    vec2 at = p * IMG_SIZE(inputImage);
+    for (int slot = 0; slot < 8; slot++) {
+        vec4 chin = landmark(slot, 152), top = landmark(slot, 10);
+        if (chin.w <= 0.0) continue;
+        vec2 up = (top.xy - chin.xy) * 0.5, side = vec2(up.y, -up.x), d = at - mix(chin.xy, top.xy, 0.62);
+        vec2 q = vec2(dot(d, side), dot(d, up)) / max(dot(up, up), 1.0);
+        float body = length(max(abs(q + vec2(0.0, 4.4)) - vec2(1.2, 1.6), 0.0)) / 1.25;
+        soft = max(soft, chin.w * (1.0 - smoothstep(0.75, 2.4, min(length(q / vec2(1.0, 1.3)), body))));
+    }
+    return max(mix(soft, m, state.y), m);
+}
+
+// A band of gas across the sky as a long lens sees it: soft, lit from within, dust lanes before it.
+vec3 nebula(vec2 q, vec2 shift, float kick) {
+    vec2 far = q * 0.17 + shift * 0.35, near = q * 0.26 + shift * 0.75;
+    vec3 a = IMG_NORM_PIXEL(gas, far * 0.62 + vec2(0.13, 0.41) + 0.27 * kfx_seed).rgb;
+    vec3 b = IMG_NORM_PIXEL(gas, far * 1.3 + (a.rb - 0.5) * 0.11 + 0.6).rgb, c = IMG_NORM_PIXEL(gas, near * 1.5 + (a.br - 0.5) * 0.07 + 0.2).rgb;
+    float across = dot(q + shift * 0.4, vec2(0.45, 0.89)) - 0.10 + 0.55 * (a.b - 0.5);
+    float band = 1.0 / (1.0 + 7.0 * across * across);
+    float glow = band * (0.40 + 0.60 * smoothstep(0.15, 0.85, 0.6 * b.r + 0.4 * a.r));
+    float lane = band * smoothstep(0.46, 0.82, 0.62 * c.b + 0.38 * b.b);
+    vec3 cold = mix(vec3(0.035, 0.130, 0.270), vec3(0.050, 0.085, 0.165), warmth);
+    vec3 warm = mix(vec3(0.20, 0.34, 0.56), vec3(0.72, 0.27, 0.17), warmth), hot = mix(vec3(0.70, 0.88, 1.0), vec3(1.0, 0.80, 0.58), warmth);
+    float ember = glow * glow * smoothstep(0.25, 0.80, 0.5 * a.r + 0.5 * b.b);
+    float core = glow * glow * glow * smoothstep(0.40, 0.95, b.r);
+    vec3 light = cold * (0.22 + 1.25 * glow * (0.45 + 0.55 * c.r)) + warm * ember * 0.95 * kick + hot * core * 0.62 * kick;
+    light += mix(warm, hot, 0.5) * (b.g * b.g * glow * 0.16);
+    light *= 1.0 - 0.80 * lane;
+    return 1.0 - exp(-1.45 * brightness * (light + vec3(0.006, 0.009, 0.020)));
+}
+
+vec4 blur(sampler2D image, vec2 p, vec2 d) {
+    return IMG_NORM_PIXEL(image, p) * 0.196 + (IMG_NORM_PIXEL(image, p + d * 1.41) + IMG_NORM_PIXEL(image, p - d * 1.41)) * 0.297
+         + (IMG_NORM_PIXEL(image, p + d * 3.3) + IMG_NORM_PIXEL(image, p - d * 3.3)) * 0.105;
+}
+
+void main() {
+    vec2 p = isf_FragNormCoord;
+    if (PASSINDEX == 0) { gl_FragColor = look(gl_FragCoord.x > 1.0); return; }
+    vec4 at = texelFetch(view, ivec2(0), 0), state = texelFetch(view, ivec2(1, 0), 0);
+    float aspect = IMG_SIZE(inputImage).x / IMG_SIZE(inputImage).y;
+    vec2 q = (p - 0.5) * vec2(aspect, 1.0);
+    vec2 shift = depth * at.xy + vec2(0.01 * drift * TIME, 0.0);
+    if (PASSINDEX == 1) {
+        // What stood behind, weighted with how much of it is seen: the old set, and how near its light is.
+        vec2 reach = vec2(max(width * at.z, 0.008) * 0.45 / aspect, 0.0);
+        vec4 sum = vec4(0.0);
+        for (int i = -2; i <= 2; i++) {
+            vec2 o = p + reach * float(i);
+            float out_ = 1.0 - IMG_NORM_PIXEL(personMatte, o).r;
+            sum += vec4(IMG_NORM_PIXEL(inputImage, o).rgb * out_, out_) * (i == 0 ? 0.30 : (abs(i) == 1 ? 0.23 : 0.12));
+        }
+        gl_FragColor = sum;
+    } else if (PASSINDEX == 2) {
+        gl_FragColor = blur(across, p, vec2(0.0, max(width * at.z, 0.008) * 0.30));
+    } else if (PASSINDEX == 3) {
+        gl_FragColor = vec4(nebula(q, shift, state.z), 1.0);
+    } else {
+        vec4 plate = IMG_THIS_PIXEL(inputImage);
+        float a = figure(p, state);
+        vec4 was = IMG_NORM_PIXEL(old, p);
+        // Light of stars comes through gas; three depths of them.
+        vec3 space = IMG_NORM_PIXEL(sky, p).rgb;
+        vec3 s = IMG_NORM_PIXEL(field, q * 1.40 + shift * 0.5 + 0.1).rgb, t = IMG_NORM_PIXEL(field, q.yx * 0.85 + shift.yx * 1.1 + 0.43).rgb;
+        vec3 light = (s * s + t * t * 1.3) * stars;
+        vec3 world = 1.0 - (1.0 - space) * max(vec3(0.0), 1.0 - light * (1.0 - 0.55 * space));
+        // At the edge the plate is a mixture with the old set: take that out again.
+        vec3 behind = was.rgb / max(was.a, 0.02);
+        float mixed = smoothstep(0.0, 0.15, was.a) * (1.0 - smoothstep(0.90, 1.0, a)) * state.y;
+        vec3 own = clamp((plate.rgb - (1.0 - a) * behind) / max(a, 0.35), 0.0, 1.0);
+        vec3 f = mix(plate.rgb, min(own, plate.rgb * 1.6 + 0.06), mixed);
+        // The old set's colour that fell on the edge goes, too; the new light comes.
+        float rim = clamp(was.a * 2.2, 0.0, 1.0) * state.y;
+        vec3 tint = behind / max(luma(behind), 0.05);
+        f = mix(f, luma(f) * mix(vec3(1.0), f / max(luma(f) * tint, 0.02), 0.35), 0.30 * rim);
+        float y = luma(f);
+        vec3 dark = mix(f, vec3(y), 0.22) * mix(vec3(1.0), vec3(0.80, 0.86, 1.0), 0.6) * (0.74 + 0.20 * y);
+        f = mix(f, dark, night);
+        vec3 gain = 1.0 + wrap * rim * (6.0 * space + 0.8 * luma(space));
+        f = f * gain / (1.0 + f * (gain - 1.0));
+        f = 1.0 - (1.0 - f) * (1.0 - wrap * rim * rim * 0.55 * space);
+        vec3 c = mix(world, f, a);
+        gl_FragColor = vec4(mix(plate.rgb, c, state.x), plate.a);
+    }
+}

@@ -8,7 +8,7 @@
     {"NAME": "faceData", "TYPE": "image"},
     {"NAME": "personMatte", "TYPE": "image"},
     {"NAME": "beat", "TYPE": "float"},
-    {"NAME": "warmth", "TYPE": "float", "DEFAULT": 0.35, "MIN": 0.0, "MAX": 1.0, "DOC": "gas from steel blue (0) to ember and rose (1)"},
+    {"NAME": "warmth", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.0, "MAX": 1.0, "DOC": "gas from starlit blue (0) to hydrogen red and gold (1)"},
     {"NAME": "brightness", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 2.0, "DOC": "light of the nebula"},
     {"NAME": "stars", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 2.0, "DOC": "light of the stars"},
     {"NAME": "depth", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.0, "MAX": 2.0, "DOC": "how far space shifts as the head moves and turns"},
@@ -22,6 +22,7 @@
     {"TARGET": "view", "WIDTH": "2", "HEIGHT": "1", "FLOAT": true, "PERSISTENT": true},
     {"TARGET": "across", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)", "FLOAT": true},
     {"TARGET": "old", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)", "FLOAT": true},
+    {"TARGET": "closed", "WIDTH": "floor($WIDTH/16.0)", "HEIGHT": "floor($HEIGHT/16.0)"},
     {"TARGET": "sky", "WIDTH": "floor($WIDTH/3.0)", "HEIGHT": "floor($HEIGHT/3.0)"},
     {}
   ],
@@ -32,8 +33,8 @@
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
 vec4 landmark(int slot, int i) { return texelFetch(faceData, ivec2(i, slot), 0); }
 
-// Texel 0: shift of the view (of the height), iod (of the height), 1 = set. Texel 1: how far the
-// world is exchanged; 1 where there is a real matte; kick.
+// Texel 0: shift of the view (of the height), iod (of the height), kick (0 = not set yet).
+// Texel 1: the shift again, how far the world is exchanged, 1 = there is a real matte.
 vec4 look(bool second) {
     vec4 last = texelFetch(view, ivec2(0), 0), state = texelFetch(view, ivec2(1, 0), 0);
     vec2 size = IMG_SIZE(inputImage);
@@ -60,18 +61,14 @@ vec4 look(bool second) {
     bool first = FRAMEINDEX == 0 || last.w == 0.0;
     float k = first ? 1.0 : 1.0 - exp(-TIMEDELTA / 0.18);
     float unit = wide > 0.0 ? wide / size.y : (last.z > 0.0 ? last.z : 0.1);
-    if (!second) return vec4(mix(last.xy, shift, k), mix(last.z, unit, k), 1.0);
+    if (!second) return vec4(mix(last.xy, shift, k), mix(last.z, unit, k), 1.0 + pulse * exp(-3.5 * fract(beat)));
     float ease = first ? 1.0 : 1.0 - exp(-TIMEDELTA / 0.10);
-    return vec4(min(mix(state.x, set, ease), max(presence, somebody)), mix(state.y, real, ease), 1.0 + pulse * exp(-3.5 * fract(beat)), 1.0);
+    return vec4(mix(last.xy, shift, k), min(mix(state.z, set, ease), set), mix(state.w, real, ease));
 }
 
-// The matte to composite with. Faces alone give no silhouette: then space only closes in softly
-// round head and shoulders.
-float figure(vec2 p, vec4 state) {
-    float m = IMG_NORM_PIXEL(personMatte, p).r;
-    if (state.y > 0.99) return m;
+// Faces alone give no silhouette: then space only closes in softly round head and shoulders.
+float guess(vec2 at) {
     float soft = 0.0;
-    vec2 at = p * IMG_SIZE(inputImage);
     for (int slot = 0; slot < 8; slot++) {
         vec4 chin = landmark(slot, 152), top = landmark(slot, 10);
         if (chin.w <= 0.0) continue;
@@ -80,7 +77,7 @@ float figure(vec2 p, vec4 state) {
         float body = length(max(abs(q + vec2(0.0, 4.4)) - vec2(1.2, 1.6), 0.0)) / 1.25;
         soft = max(soft, chin.w * (1.0 - smoothstep(0.75, 2.4, min(length(q / vec2(1.0, 1.3)), body))));
     }
-    return max(mix(soft, m, state.y), m);
+    return soft;
 }
 
 // A band of gas across the sky as a long lens sees it: soft, lit from within, dust lanes before it.
@@ -90,15 +87,16 @@ vec3 nebula(vec2 q, vec2 shift, float kick) {
     vec3 b = IMG_NORM_PIXEL(gas, far * 1.3 + (a.rb - 0.5) * 0.11 + 0.6).rgb, c = IMG_NORM_PIXEL(gas, near * 1.5 + (a.br - 0.5) * 0.07 + 0.2).rgb;
     float across = dot(q + shift * 0.4, vec2(0.45, 0.89)) - 0.10 + 0.55 * (a.b - 0.5);
     float band = 1.0 / (1.0 + 7.0 * across * across);
-    float glow = band * (0.40 + 0.60 * smoothstep(0.15, 0.85, 0.6 * b.r + 0.4 * a.r));
-    float lane = band * smoothstep(0.46, 0.82, 0.62 * c.b + 0.38 * b.b);
-    vec3 cold = mix(vec3(0.035, 0.130, 0.270), vec3(0.050, 0.085, 0.165), warmth);
-    vec3 warm = mix(vec3(0.20, 0.34, 0.56), vec3(0.72, 0.27, 0.17), warmth), hot = mix(vec3(0.70, 0.88, 1.0), vec3(1.0, 0.80, 0.58), warmth);
-    float ember = glow * glow * smoothstep(0.25, 0.80, 0.5 * a.r + 0.5 * b.b);
-    float core = glow * glow * glow * smoothstep(0.40, 0.95, b.r);
-    vec3 light = cold * (0.22 + 1.25 * glow * (0.45 + 0.55 * c.r)) + warm * ember * 0.95 * kick + hot * core * 0.62 * kick;
-    light += mix(warm, hot, 0.5) * (b.g * b.g * glow * 0.16);
-    light *= 1.0 - 0.80 * lane;
+    float glow = band * (0.30 + 0.70 * smoothstep(0.10, 0.90, 0.6 * b.r + 0.4 * a.r));
+    float lane = band * smoothstep(0.40, 0.78, 0.62 * c.b + 0.38 * b.b);
+    // Blue where starlight is scattered, red where hydrogen shines: two places, not a mixture.
+    float place = smoothstep(0.35, 0.72, 0.7 * a.r + 0.3 * b.b + 0.5 * (warmth - 0.5));
+    vec3 cold = vec3(0.030, 0.135, 0.300), ice = vec3(0.28, 0.62, 1.0), red = vec3(0.55, 0.085, 0.075), gold = vec3(1.0, 0.50, 0.22);
+    float g2 = glow * glow, core = g2 * glow * smoothstep(0.45, 1.0, b.r);
+    vec3 light = cold * (0.10 + 0.9 * glow * (0.4 + 0.6 * c.r)) * (1.0 - 0.55 * place);
+    light += mix(ice * 0.30, red * 1.25, place) * g2 * (0.35 + 0.65 * c.r) * kick;
+    light += mix(ice, gold, place) * (core * 0.95 * kick + b.g * b.g * g2 * 0.30) + vec3(0.9, 0.85, 0.8) * core * core * 0.5;
+    light *= 1.0 - 0.86 * lane;
     return 1.0 - exp(-1.45 * brightness * (light + vec3(0.006, 0.009, 0.020)));
 }
 
@@ -110,7 +108,7 @@ vec4 blur(sampler2D image, vec2 p, vec2 d) {
 void main() {
     vec2 p = isf_FragNormCoord;
     if (PASSINDEX == 0) { gl_FragColor = look(gl_FragCoord.x > 1.0); return; }
-    vec4 at = texelFetch(view, ivec2(0), 0), state = texelFetch(view, ivec2(1, 0), 0);
+    vec4 at = texelFetch(view, ivec2(PASSINDEX == 5 ? 1 : 0, 0), 0);
     float aspect = IMG_SIZE(inputImage).x / IMG_SIZE(inputImage).y;
     vec2 q = (p - 0.5) * vec2(aspect, 1.0);
     vec2 shift = depth * at.xy + vec2(0.01 * drift * TIME, 0.0);
@@ -127,23 +125,26 @@ void main() {
     } else if (PASSINDEX == 2) {
         gl_FragColor = blur(across, p, vec2(0.0, max(width * at.z, 0.008) * 0.30));
     } else if (PASSINDEX == 3) {
-        gl_FragColor = vec4(nebula(q, shift, state.z), 1.0);
+        gl_FragColor = vec4((1.0 - texelFetch(view, ivec2(1, 0), 0).w) * guess(p * IMG_SIZE(inputImage)));
+    } else if (PASSINDEX == 4) {
+        gl_FragColor = vec4(nebula(q, shift, at.w), IMG_NORM_PIXEL(closed, p).r);
     } else {
         vec4 plate = IMG_THIS_PIXEL(inputImage);
-        float a = figure(p, state);
+        vec4 space_ = IMG_NORM_PIXEL(sky, p);
+        float a = max(IMG_NORM_PIXEL(personMatte, p).r, space_.a), real = at.w;
         vec4 was = IMG_NORM_PIXEL(old, p);
         // Light of stars comes through gas; three depths of them.
-        vec3 space = IMG_NORM_PIXEL(sky, p).rgb;
+        vec3 space = space_.rgb;
         vec3 s = IMG_NORM_PIXEL(field, q * 1.40 + shift * 0.5 + 0.1).rgb, t = IMG_NORM_PIXEL(field, q.yx * 0.85 + shift.yx * 1.1 + 0.43).rgb;
-        vec3 light = (s * s + t * t * 1.3) * stars;
+        vec3 light = (s * s * 1.3 + t * t * 2.2) * stars;
         vec3 world = 1.0 - (1.0 - space) * max(vec3(0.0), 1.0 - light * (1.0 - 0.55 * space));
         // At the edge the plate is a mixture with the old set: take that out again.
         vec3 behind = was.rgb / max(was.a, 0.02);
-        float mixed = smoothstep(0.0, 0.15, was.a) * (1.0 - smoothstep(0.90, 1.0, a)) * state.y;
+        float mixed = smoothstep(0.0, 0.15, was.a) * (1.0 - smoothstep(0.90, 1.0, a)) * real;
         vec3 own = clamp((plate.rgb - (1.0 - a) * behind) / max(a, 0.35), 0.0, 1.0);
         vec3 f = mix(plate.rgb, min(own, plate.rgb * 1.6 + 0.06), mixed);
         // The old set's colour that fell on the edge goes, too; the new light comes.
-        float rim = clamp(was.a * 2.2, 0.0, 1.0) * state.y;
+        float rim = clamp(was.a * 2.2, 0.0, 1.0) * real;
         vec3 tint = behind / max(luma(behind), 0.05);
         f = mix(f, luma(f) * mix(vec3(1.0), f / max(luma(f) * tint, 0.02), 0.35), 0.30 * rim);
         float y = luma(f);
@@ -153,6 +154,6 @@ void main() {
         f = f * gain / (1.0 + f * (gain - 1.0));
         f = 1.0 - (1.0 - f) * (1.0 - wrap * rim * rim * 0.55 * space);
         vec3 c = mix(world, f, a);
-        gl_FragColor = vec4(mix(plate.rgb, c, state.x), plate.a);
+        gl_FragColor = vec4(mix(plate.rgb, c, at.z), plate.a);
     }
 }

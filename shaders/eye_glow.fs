@@ -19,7 +19,7 @@
     {"NAME": "colour", "TYPE": "color", "DEFAULT": [0.36, 0.66, 1.0, 1.0], "DOC": "colour of the light; its heart is always white"}
   ],
   "PASSES": [{"TARGET": "eyes", "WIDTH": "16", "HEIGHT": "2", "FLOAT": true}, {}],
-  "KFX": {"region": "face", "margin_iod": 0.6}
+  "KFX": {"region": "face", "margin_iod": 0.6, "pointwise": true}
 }*/
 
 vec4 landmark(int slot, int i) { return texelFetch(faceData, ivec2(i, slot), 0); }

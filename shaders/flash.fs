@@ -17,7 +17,7 @@
     {"TARGET": "past", "WIDTH": "2", "HEIGHT": "1", "FLOAT": true, "PERSISTENT": true},
     {}
   ],
-  "KFX": {"region": "frame"}
+  "KFX": {"region": "frame", "pointwise": true}
 }*/
 
 // WCAG 2.3.1 and ITU-R BT.1702: at most three flashes within any second. Flashes that begin no

@@ -15,7 +15,7 @@
     {"NAME": "rise", "TYPE": "float", "DEFAULT": 2.2, "MIN": 0.2, "MAX": 6.0, "UNIT": "iod/s", "DOC": "how fast it rises"},
     {"NAME": "turbulence", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 3.0, "DOC": "how much it licks and curls"},
     {"NAME": "pulse", "TYPE": "float", "DEFAULT": 0.7, "MIN": 0.0, "MAX": 2.0, "DOC": "how much it flares on the beat"},
-    {"NAME": "wrap", "TYPE": "float", "DEFAULT": 0.6, "MIN": 0.0, "MAX": 1.5, "DOC": "its light on the edges of hair, skin and clothes"}
+    {"NAME": "wrap", "TYPE": "float", "DEFAULT": 0.8, "MIN": 0.0, "MAX": 1.5, "DOC": "its light on the edges of hair, skin and clothes"}
   ],
   "PASSES": [
     {"TARGET": "person", "WIDTH": "1", "HEIGHT": "1", "FLOAT": true},
@@ -94,11 +94,11 @@ void main() {
         vec2 flow = vec2((big.r - 0.5) * 2.2 + (fine.b - 0.5) * 1.3, 0.0) * turbulence + vec2(0.0, 0.7 + 0.7 * fine.r);
         flow *= rise * (1.0 + 0.35 * pulse * kick);
         float old = IMG_NORM_PIXEL(heat, p - flow * step_ / scale).r;
-        old *= exp(-step_ / reach * (0.55 + 1.3 * big.b)) * (1.0 - 0.10 * step_ * 30.0 * fine.g);
+        old *= exp(-step_ / reach * (0.55 + 1.3 * big.b)) * (1.0 - 3.0 * step_ * fine.g);
         // Edges that look up burn best, sides a little, what hangs not at all.
         vec2 e = vec2(0.0, 0.10) / scale;
         float here = IMG_NORM_PIXEL(shape, p).r, low = IMG_NORM_PIXEL(shape, p - e).r, high = IMG_NORM_PIXEL(shape, p + e).r;
-        float left = IMG_NORM_PIXEL(shape, p - e.yx * 0.0 - vec2(0.10 / scale.x, 0.0)).r, right = IMG_NORM_PIXEL(shape, p + vec2(0.10 / scale.x, 0.0)).r;
+        float left = IMG_NORM_PIXEL(shape, p - vec2(0.10 / scale.x, 0.0)).r, right = IMG_NORM_PIXEL(shape, p + vec2(0.10 / scale.x, 0.0)).r;
         float fed = max(0.0, low - high) + 0.55 * abs(left - right) * (1.0 - clamp(high - low, 0.0, 1.0));
         fed *= smoothstep(0.28, 0.72, 0.55 * big.r + 0.45 * fine.r) * (0.75 + pulse * kick + 0.5 * energy);
         float first = FRAMEINDEX == 0 ? 1.0 : 0.0;
@@ -123,7 +123,11 @@ void main() {
     } else {
         vec4 plate = IMG_THIS_PIXEL(inputImage), light = IMG_NORM_PIXEL(veil, p);
         float in_front = IMG_NORM_PIXEL(personMatte, p).r;
-        vec3 c = 1.0 - (1.0 - plate.rgb) * (1.0 - light.rgb * (1.0 - 0.90 * in_front));
+        light.rgb *= 1.0 - 0.90 * in_front;
+        // Before a bright set light can't be seen: there the camera stops down a little for it.
+        float bright = dot(plate.rgb, vec3(0.2126, 0.7152, 0.0722));
+        vec3 set = plate.rgb * (1.0 - 0.72 * bright * max(max(light.r, light.g), light.b));
+        vec3 c = 1.0 - (1.0 - set) * (1.0 - light.rgb);
         // On the performer light only shows what is there: it multiplies, and rolls off.
         vec3 gain = 1.0 + light.a * wrap * power * who.y * in_front * 3.2 * glowing(0.72);
         gl_FragColor = vec4(c * gain / (1.0 + c * (gain - 1.0)), plate.a);

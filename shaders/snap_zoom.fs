@@ -106,6 +106,7 @@ void main() {
     float dither = count > 1 ? fract(dot(gl_FragCoord.xy, vec2(0.7548777, 0.5698403))) - 0.5 : 0.0;
     moved *= count > 1 ? shutter : 0.0;
     vec4 sum = vec4(0.0);
-    for (int i = 0; i < count; i++) sum += IMG_NORM_PIXEL(inputImage, here + moved * ((float(i) + 0.5 + dither) / float(count) - 0.5));
+    // Between two poses that lie inside the picture every sample does, too.
+    for (int i = 0; i < count; i++) sum += IMG_NORM_PIXEL(inputImage, here + moved * (float(i) + 0.5 + dither) / float(count));
     gl_FragColor = sum / float(count);
 }

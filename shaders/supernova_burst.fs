@@ -64,8 +64,9 @@ vec4 moment(int i) {
     return best;
 }
 
-// Splinters fly in lanes about the centre; the lanes bend, so every path is a curve.
-vec3 splinters(vec2 q, float r, vec4 now, vec4 shape) {
+// Splinters fly in lanes about the centre; the lanes bend, so every path is a curve. The fine ones
+// fly behind the performer, all of them when the star stands there.
+vec3 splinters(vec2 q, float r, vec4 now, vec4 shape, float hidden) {
     vec3 sum = vec3(0.0);
     float t = now.z, far = now.x * 1.05;
     q.y += 0.16 * t * t;                                      // they fall a little
@@ -86,7 +87,7 @@ vec3 splinters(vec2 q, float r, vec4 now, vec4 shape) {
         float heat = clamp(1.25 - 0.75 * s - 0.45 * t * (0.5 + d.g), 0.0, 1.0);
         vec3 tint = mix(vec3(1.0, 0.22, 0.06), vec3(1.0, 0.72, 0.36), min(heat * 1.8, 1.0));
         tint = mix(tint, vec3(0.86, 0.93, 1.0), clamp(heat * 2.5 - 1.5, 0.0, 1.0));
-        sum += tint * (body * life * (0.6 + 2.4 * e.r));
+        sum += tint * (body * life * (0.6 + 2.4 * e.r) * (layer > 0 || centre == 2 ? 1.0 - 0.92 * hidden : 1.0));
     }
     return sum * 2.2 * debris;
 }
@@ -159,7 +160,7 @@ void main() {
         gl_FragColor = vec4(1.0 - exp(-at.w * level.y * remnant(q, r, shape.x)), 1.0);
     } else if (PASSINDEX == 2) {
         float who = IMG_NORM_PIXEL(personMatte, p).r, veil = centre == 2 ? 1.0 - 0.92 * who : 1.0;
-        vec3 e = splinters(q, r, now, shape) + disc(q, now, shape.zw, who) * level.z;
+        vec3 e = splinters(q, r, now, shape, who) + disc(q, now, shape.zw, who) * level.z;
         // The core, its glare and the streak of an anamorphic lens; before the hit a spark.
         float size = 0.001 + 0.0022 * now.y, core = size / (size + r * r), line = 1.0 / (1.0 + abs(q.y) * 45.0);
         e += veil * now.y * (vec3(2.2, 2.05, 1.85) * core * sqrt(sqrt(core)) + vec3(0.09, 0.12, 0.16) * line * line * line / (1.0 + 0.55 * q.x * q.x));
@@ -169,7 +170,7 @@ void main() {
         // The bend of the picture, in parts of its height: the ring outwards, the implosion inwards.
         float fall = max(0.0, 1.0 - r / 2.2);
         float bend = 3.0 * shock * now.w * now.w * fall * fall * min(r * 3.0, 1.0) - level.w * bell((r - now.x) / (0.10 + 0.10 * now.x));
-        gl_FragColor = vec4(e, clamp(at.w * bend, -0.5, 0.49) + 128.0 / 255.0);
+        gl_FragColor = vec4(e, clamp(at.w * bend * (centre == 2 ? 1.0 - who : 1.0), -0.5, 0.49) + 128.0 / 255.0);
     } else {
         // Light on the skin: the star by its normal, the nebula from where the normal looks.
         vec4 n = IMG_NORM_PIXEL(faceNormal, p);

@@ -5,6 +5,7 @@ A failure leaves the picture, the golden one and their difference in ``out/golde
 """
 
 import os
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from kfx import effects, presets, sources
 from kfx.engine.chain import Chain
 from kfx.engine.ticks import Ticks
 from kfx.render.gpu import Gpu
+from kfx.tracking.person import Person
 from kfx.tracking.tracker import Tracker
 
 SIZE = (960, 540)
@@ -30,10 +32,18 @@ pytestmark = pytest.mark.gl
 
 
 @pytest.fixture(scope="module")
-def plates():
-    stop = Fraction(FRAME + 1, 30)
-    with sources.open("performer", size=SIZE, stop_s=stop) as source:
-        return list(source.frames())
+def ticks():
+    """The performer's first moments, with true faces and person mattes."""
+    stop, ticks = Fraction(FRAME + 1, 30), Ticks()
+    with (
+        sources.open("performer", size=SIZE, stop_s=stop) as source,
+        Tracker("truth") as tracker,
+        Person() as person,
+    ):
+        return [
+            replace(ticks.tick(frame, tracker.track(frame)), matte=person.matte(frame))
+            for frame in source.frames()
+        ]
 
 
 @pytest.fixture(scope="module")
@@ -43,20 +53,15 @@ def gpu():
 
 
 def preset_of(name):
-    if name in presets.names():
-        return presets.load(name)
-    spec = effects.find(name)
-    values = {knob: one.default for knob, one in spec.knobs.items()}
-    return presets.Preset(name, "", (presets.Link(spec, values),))
+    return presets.load(name) if name in presets.names() else presets.alone(effects.find(name))
 
 
 @pytest.mark.parametrize("name", [*effects.names(), *presets.names()])
-def test_it_looks_as_it_was_judged(name, gpu, plates):
-    ticks = Ticks()
-    with Tracker("truth") as tracker, Chain(gpu, preset_of(name), SIZE) as chain:
-        for plate in plates:
-            shown = chain.render(ticks.tick(plate, tracker.track(plate)))
-    x, y = plates[-1].truth[0].landmarks[4, :2].astype(int) - (CROP[0] // 2, CROP[1] // 2)
+def test_it_looks_as_it_was_judged(name, gpu, ticks):
+    with Chain(gpu, preset_of(name), SIZE) as chain:
+        for tick in ticks:
+            shown = chain.render(tick)
+    x, y = ticks[-1].frame.truth[0].landmarks[4, :2].astype(int) - (CROP[0] // 2, CROP[1] // 2)
     shown = np.ascontiguousarray(shown[y : y + CROP[1], x : x + CROP[0]])
     picture = cv2.cvtColor(shown, cv2.COLOR_RGBA2BGR)
     path = FOLDER / f"{name}.png"

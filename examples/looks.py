@@ -20,9 +20,9 @@ from kfx.tracking.person import Person
 from kfx.tracking.tracker import Tracker
 
 SIZE = (640, 360)
-TILE = (240, 240)  # a square of the frame round the face
-COLUMNS = 8
-SECONDS = Fraction(2, 5)  # of each look; the last frame is shown
+TILE = (200, 200)  # a square of the frame round the face
+COLUMNS = 9
+SECONDS = Fraction(3, 10)  # of each look; the last frame is shown
 
 
 def ticks_of(spec):
@@ -40,13 +40,17 @@ def tile(gpu, preset, ticks):
     with Chain(gpu, preset, SIZE) as chain:
         for tick in ticks:
             shown = chain.render(tick)
-    faces = ticks[-1].faces
-    x = faces[0].landmarks[:, 0].mean() if faces else SIZE[0] / 2
-    left = int(np.clip(x - SIZE[1] / 2, 0, SIZE[0] - SIZE[1]))
-    square = np.ascontiguousarray(shown[:, left : left + SIZE[1], 2::-1])
+    x, y, side = SIZE[0] / 2, SIZE[1] / 2, SIZE[1]
+    if ticks[-1].faces:
+        face = ticks[-1].faces[0]
+        x, y = face.landmarks[:, :2].mean(axis=0)
+        side = min(side, int(5.4 * face.iod))
+    left = int(np.clip(x - side / 2, 0, SIZE[0] - side))
+    top = int(np.clip(y - side / 2, 0, SIZE[1] - side))
+    square = np.ascontiguousarray(shown[top : top + side, left : left + side, 2::-1])
     square = cv2.resize(square, TILE, interpolation=cv2.INTER_AREA)
-    cv2.putText(square, preset.name, (9, 231), 0, 0.45, (0, 0, 0), 3, cv2.LINE_AA)
-    cv2.putText(square, preset.name, (9, 231), 0, 0.45, (255, 255, 255), 1, cv2.LINE_AA)
+    cv2.putText(square, preset.name, (7, 192), 0, 0.42, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.putText(square, preset.name, (7, 192), 0, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
     return square
 
 
@@ -60,6 +64,6 @@ with Gpu() as gpu:
         tiles += [tile(gpu, look, moment) for look in looks]
         tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
 rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
-if not cv2.imwrite(out, np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 82]):
+if not cv2.imwrite(out, np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 74]):
     raise KfxError(f"{out}: it can't be written; is the folder there?")
 print(f"{out}: {len(looks)} looks on {', '.join(clips)}")

@@ -149,7 +149,7 @@ void main() {
         vec4 fired = IMG_THIS_PIXEL(fire), light = IMG_THIS_PIXEL(lit);
         vec2 way = q / (scale * max(r, 1e-3)) * (fired.a - 128.0 / 255.0);
         vec4 plate = IMG_NORM_PIXEL(inputImage, p + way);
-        plate.r = IMG_NORM_PIXEL(inputImage, p + 1.4 * way).r;
+        plate.r = IMG_NORM_PIXEL(inputImage, p + 1.18 * way).r;
         vec3 c = plate.rgb * light.rgb / (1.0 + plate.rgb * max(light.rgb - 1.0, 0.0));
         plate.rgb = 1.0 - (1.0 - c) * (1.0 - fired.rgb) * light.a;
         gl_FragColor = plate;
@@ -162,7 +162,7 @@ void main() {
         float who = IMG_NORM_PIXEL(personMatte, p).r, veil = centre == 2 ? 1.0 - 0.92 * who : 1.0;
         vec3 e = splinters(q, r, now, shape, who) + disc(q, now, shape.zw, who) * level.z;
         // The core, its glare and the streak of an anamorphic lens; before the hit a spark.
-        float size = 0.001 + 0.0022 * now.y, core = size / (size + r * r), line = 1.0 / (1.0 + abs(q.y) * 45.0);
+        float size = (0.001 + 0.0022 * now.y) * (centre == 2 ? 9.0 : 1.0), core = size / (size + r * r), line = 1.0 / (1.0 + abs(q.y) * 45.0);
         e += veil * now.y * (vec3(2.2, 2.05, 1.85) * core * sqrt(sqrt(core)) + vec3(0.09, 0.12, 0.16) * line * line * line / (1.0 + 0.55 * q.x * q.x));
         e += vec3(0.8, 0.9, 1.0) * now.w * now.w * veil * 0.006 / (0.006 + r * r);
         e = 1.0 - exp(-at.w * e);
@@ -175,8 +175,9 @@ void main() {
         // Light on the skin: the star by its normal, the nebula from where the normal looks.
         vec4 n = IMG_NORM_PIXEL(faceNormal, p);
         float who = IMG_NORM_PIXEL(personMatte, p).r, on = min(n.a * 1.4, 1.0);
-        vec3 to = vec3(-q, centre == 2 ? -0.25 : 0.42);
-        float facing = mix(0.42, max(0.0, dot(n.xyz, to) * inversesqrt(dot(to, to))), on);
+        vec3 to = vec3(-q, 0.42);
+        float shade = centre == 2 ? 1.6 * (1.0 - n.z) * (1.0 - n.z) : max(0.0, dot(n.xyz, to) * inversesqrt(dot(to, to)));
+        float facing = mix(0.42, shade, on);
         float key = now.y * (facing * 0.20 / (0.25 + r * r) + (0.20 + 0.12 * who) / (1.0 + 0.2 * r));
         vec3 sky = IMG_NORM_PIXEL(glow, p + n.xy * on * 1.5 / scale).rgb;
         vec3 gain = 1.0 + at.w * (vec3(1.0, 0.95, 0.88) * key + 1.6 * sky);

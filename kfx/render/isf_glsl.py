@@ -13,10 +13,12 @@ from typing import TYPE_CHECKING
 
 from kfx.errors import KfxError
 from kfx.render import isf_header, isf_tidy
+from kfx.render.isf_reads import own_pixel_pattern
 
 if TYPE_CHECKING:
     from kfx.render.isf import Shader
 
+HERE = "kfx_here_"  # a second sampler of each image, for what is read at the pixel being drawn
 _OURS = 90_000  # lines from here on are kfx's own, not the author's
 
 AUTOMATIC = ("RENDERSIZE", "TIME", "TIMEDELTA", "FRAMEINDEX", "DATE", "PASSINDEX")
@@ -123,6 +125,9 @@ def fragment(shader: Shader, index: int, *, blended: bool) -> str:
     )
     if not _MAIN.search(isf_tidy.blank(body)):
         raise KfxError(f"{shader.path}: there is no void main(); is the file complete?")
+    here = [name for name in map(isf_tidy.name, shader.samplers) if name not in shader.cubes]
+    for name in here:
+        body = own_pixel_pattern(name).sub(f"texture({HERE}{name}, isf_FragNormCoord)", body)
     extended = [f"#extension {one} : enable" for one in extensions]
     head = [
         "out vec4 isf_FragColor;",
@@ -132,6 +137,7 @@ def fragment(shader: Shader, index: int, *, blended: bool) -> str:
         _OVER if shader.kind == "generator" else _REPLACE,
         _FUNCTIONS % {"lod": ""},
         *_declarations(shader, index),
+        *(f"uniform sampler2D {HERE}{name};" for name in here),
         *(f"#define {name} {meaning}" for name, meaning in _FRAGMENT_MACROS.items()),
     ]
     below = below_of(shader)

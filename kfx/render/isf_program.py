@@ -29,7 +29,7 @@ class _Run:
     array: moderngl.VertexArray
     target: str | None
     quad: bool
-    images: list[tuple[int, str, bool]]  # unit, name, whether it is read at its own pixel only
+    images: list[tuple[int, str, bool]]  # unit, name, whether at the pixel being drawn
     uniforms: list[tuple[str, moderngl.Uniform]]  # key of the value
     own: dict[str, moderngl.Uniform]
     boxed: bool = False
@@ -249,10 +249,11 @@ class Program:
             uniform = program[member]
             if not isinstance(uniform, moderngl.Uniform):
                 continue
-            if member in samplers:
-                name = samplers[member]
+            image = member.removeprefix(isf_glsl.HERE)
+            if image in samplers:
+                name = samplers[image]
                 uniform.value = len(images)
-                here = "kfx_top" in samplers or reads_own_pixel(self.shader.body, name)
+                here = member != image or name == "kfx_top"
                 images.append((len(images), name, here))
                 self._lookups.setdefault(name, self._images.lookup(name))
             elif member in _OWN:

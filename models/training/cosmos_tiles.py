@@ -52,7 +52,9 @@ def stars(rng: np.random.Generator, size: int, count: int) -> np.ndarray:
         dy = (y - py + size / 2) % size - size / 2
         d = dx * dx + dy * dy
         spread = 0.55 + 0.25 * light
-        dot = light * (np.exp(-d / (2 * spread * spread)) + 0.05 * light * np.exp(-np.sqrt(d) / 2.6))
+        dot = light * (
+            np.exp(-d / (2 * spread * spread)) + 0.05 * light * np.exp(-np.sqrt(d) / 2.6)
+        )
         field += dot[..., None] * tint
     return np.sqrt(1.0 - np.exp(-1.6 * field))
 

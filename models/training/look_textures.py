@@ -20,6 +20,10 @@ from scipy.spatial import cKDTree
 
 from kfx import canonical as c
 
+SMALL = [
+    *(cv2.IMWRITE_PNG_COMPRESSION, 9),
+    *(cv2.IMWRITE_PNG_STRATEGY, cv2.IMWRITE_PNG_STRATEGY_FILTERED),
+]
 FOLDER = Path(__file__).resolve().parents[2] / "shaders" / "textures"
 METRIC = np.array([3.0, 2.72])  # iod per unit of UV, about, on the front of the face
 REACH = 1 / 48  # distance fields stop here, in UV
@@ -157,7 +161,7 @@ MAKERS: dict[str, Callable[[], Pictures]] = {"wire": wire, "shape": shape, "shar
 def main() -> None:
     for name in sys.argv[1:] or MAKERS:
         for file, picture in MAKERS[name]().items():
-            cv2.imwrite(str(FOLDER / file), picture[..., ::-1], [cv2.IMWRITE_PNG_COMPRESSION, 9])
+            cv2.imwrite(str(FOLDER / file), picture[..., ::-1], SMALL)
             print(f"{file}: {(FOLDER / file).stat().st_size // 1024} kB")
 
 

@@ -23,10 +23,17 @@ from kfx.tracking.tracker import Tracker
 SIZE = (960, 540)
 CROP = (320, 180)
 FRAME = 20
+EARLIER = {"flash": 1, "snap_zoom": 5, "supernova_burst": 9, "shockwave": 8}  # nearer to the hit
 FOLDER = Path(__file__).parent / "pictures"
 FAILED = Path(__file__).resolve().parents[2] / "out" / "golden"
 # Renderers differ in the last bits of a filter or a power; a look that changed differs by more.
-LEAST_PSNR_DB = 36.0
+LEAST_PSNR_DB = 34.0
+
+# 4:4:4: 45 pictures in 1.5 MB, and some 42 dB from what was drawn.
+QUALITY = [
+    *(cv2.IMWRITE_JPEG_QUALITY, 95),
+    *(cv2.IMWRITE_JPEG_SAMPLING_FACTOR, cv2.IMWRITE_JPEG_SAMPLING_FACTOR_444),
+]
 
 pytestmark = pytest.mark.gl
 
@@ -59,15 +66,15 @@ def preset_of(name):
 @pytest.mark.parametrize("name", [*effects.names(), *presets.names()])
 def test_it_looks_as_it_was_judged(name, gpu, ticks):
     with Chain(gpu, preset_of(name), SIZE) as chain:
-        for tick in ticks:
+        for tick in ticks[: EARLIER.get(name, FRAME) + 1]:
             shown = chain.render(tick)
-    x, y = ticks[-1].frame.truth[0].landmarks[4, :2].astype(int) - (CROP[0] // 2, CROP[1] // 2)
+    x, y = tick.frame.truth[0].landmarks[4, :2].astype(int) - (CROP[0] // 2, CROP[1] // 2)
     shown = np.ascontiguousarray(shown[y : y + CROP[1], x : x + CROP[0]])
     picture = cv2.cvtColor(shown, cv2.COLOR_RGBA2BGR)
-    path = FOLDER / f"{name}.png"
+    path = FOLDER / f"{name}.jpg"
     if os.environ.get("KFX_GOLDEN") == "write":
         FOLDER.mkdir(exist_ok=True)
-        cv2.imwrite(str(path), picture)
+        cv2.imwrite(str(path), picture, QUALITY)
     golden = cv2.imread(str(path))
     assert golden is not None, f"{path.name} is missing; KFX_GOLDEN=write makes it"
     error = np.mean((picture.astype(float) - golden) ** 2)

@@ -127,7 +127,7 @@ def fragment(shader: Shader, index: int, *, blended: bool) -> str:
         raise KfxError(f"{shader.path}: there is no void main(); is the file complete?")
     here = [name for name in map(isf_tidy.name, shader.samplers) if name not in shader.cubes]
     for name in here:
-        body = own_pixel_pattern(name).sub(f"texture({HERE}{name}, isf_FragNormCoord)", body)
+        body = own_pixel_pattern(name).sub(f"IMG_NORM_PIXEL({HERE}{name}, isf_FragNormCoord)", body)
     extended = [f"#extension {one} : enable" for one in extensions]
     head = [
         "out vec4 isf_FragColor;",

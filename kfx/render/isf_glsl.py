@@ -55,6 +55,8 @@ _MACROS = {
     "IMG_THIS_PIXEL(s)": "IMG_NORM_PIXEL(s, isf_FragNormCoord)",
     "IMG_THIS_NORM_PIXEL(s)": "IMG_NORM_PIXEL(s, isf_FragNormCoord)",
     "IMG_NORM_THIS_PIXEL(s)": "IMG_NORM_PIXEL(s, isf_FragNormCoord)",
+    "MM_SHADER_NORM_PIXEL": "IMG_NORM_PIXEL",  # MadMapper's words
+    "MM_SHADER_THIS_NORM_PIXEL(s)": "IMG_NORM_PIXEL(s, isf_FragNormCoord)",
     "vv_FragNormCoord": "isf_FragNormCoord",
     "sampler2DRect": "sampler2D",
     "texture2D": "IMG_NORM_PIXEL",
@@ -207,6 +209,8 @@ def below_of(shader: Shader) -> str:
 
 def _declarations(shader: Shader, index: int) -> list[str]:
     used = isf_tidy.words(shader.body)
+    if shader.vertex is not None:
+        used |= isf_tidy.words(isf_header.read_text(shader.vertex))
     lines = [f"const int PASSINDEX = {index};"]
     if "history" in shader.images:
         lines.append(HISTORY)
@@ -238,7 +242,7 @@ def _tidied(
     }
     words = {name.split("(")[0] for name in macros}
     try:
-        return isf_tidy.tidy(text, declared, words, output=output)
+        return isf_tidy.tidy(text, declared, words, output=output, first_line=first_line)
     except isf_tidy.Unsupported as error:
         raise KfxError(f"{path}:{first_line + error.line}: {error}") from error
 

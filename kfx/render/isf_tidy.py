@@ -36,6 +36,7 @@ _EXTENSION = re.compile(r"\s*#\s*extension\s+(\w+)")
 _MACRO = re.compile(r"\s*#\s*define\s+(\w+)")
 _DROPPED = re.compile(r"\s*#\s*(?:version|extension)\b")
 _INCLUDE = re.compile(r"#\s*(?:include|import)\b\s*(.*)")
+_FRAG_COLOR = re.compile(r"\b(?:float|[iu]?vec[234]|define)\s+fragColor\b")
 _USELESS = ("GL_OES_", "GL_EXT_", "GL_NV_", "GL_ARB_texture_rectangle", "GL_ARB_shader_texture_lod")
 
 
@@ -53,7 +54,12 @@ def name(word: str) -> str:
 
 
 def tidy(
-    text: str, declared: Collection[str], macros: Collection[str], *, output: str = ""
+    text: str,
+    declared: Collection[str],
+    macros: Collection[str],
+    *,
+    output: str = "",
+    first_line: int = 1,
 ) -> tuple[str, tuple[str, ...]]:
     """The text as it can be compiled behind a head, and the extensions it wants.
 
@@ -64,6 +70,7 @@ def tidy(
     renamed = _own_output(text, output) if output else {}
     text = _without_declarations(text, {*declared, *renamed})
     extensions: list[str] = []
+    defined: set[str] = set()
 
     def mend(found: re.Match[str]) -> str:
         if found["comment"]:
@@ -86,7 +93,12 @@ def tidy(
         macro = _MACRO.match(line)
         if _DROPPED.match(line) or (macro and macro[1] in macros):
             return "\n" * line.count("\n")
-        return _WORD.sub(lambda word: renamed.get(word[0]) or name(word[0]), line)
+        line = _WORD.sub(lambda word: renamed.get(word[0]) or name(word[0]), line)
+        if macro and macro[1] in defined:  # old compilers let the last one win
+            number = first_line + text[: found.start()].count("\n")
+            line = f"#undef {name(macro[1])}\n#line {number}\n{line}"
+        defined.update([macro[1]] if macro else [])
+        return line
 
     return _SCAN.sub(mend, text), tuple(dict.fromkeys(extensions))
 
@@ -124,10 +136,12 @@ def _is_known(declarator: str, declared: Collection[str]) -> bool:
 
 
 def _own_output(text: str, output: str) -> dict[str, str]:
-    """The name that the author gave to the output colour himself."""
+    """The name that the author, or a host that calls it fragColor, gave to the output colour."""
     plain = blank(text)
     if "gl_FragColor" in plain:
         return {}
+    if "fragColor" in words(text) and not _FRAG_COLOR.search(plain):
+        return {"fragColor": output}
     outs = [d for d in _DECLARATION.finditer(plain) if d["kind"] == "out" and d["type"] == "vec4"]
     return {outs[0]["names"].strip(): output} if len(outs) == 1 else {}
 

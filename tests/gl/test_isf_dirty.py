@@ -47,6 +47,8 @@ def read(call):
         "textureLod(inputImage, p, 0.0)",
         "IMG_PIXEL(inputImage, gl_FragCoord.xy)",
         "IMG_PIXEL (\n inputImage , p * IMG_SIZE(inputImage) )",
+        "MM_SHADER_THIS_NORM_PIXEL(inputImage)",
+        "MM_SHADER_NORM_PIXEL(inputImage, p)",
     ],
 )
 def test_every_dialect_reads_the_same_pixel(gpu, tmp_path, call):
@@ -82,6 +84,10 @@ def test_every_dialect_reads_the_same_pixel(gpu, tmp_path, call):
         "struct buffer { vec4 output; };\n"
         "void main() { buffer b; b.output = vec4(0, 1, 0, 1); gl_FragColor = b.output; }",
         "#define filter(x) vec4(0.0, x, 0.0, 1.0)\nvoid main() { gl_FragColor = filter(1.0); }",
+        "#define G 0.0\n#define G 1.0\nvoid main() { gl_FragColor = vec4(0, G, 0, 1); }",
+        "void main() { fragColor = vec4(0.0, 1.0, 0.0, 1.0); }",
+        "void mainImage(out vec4 fragColor) { fragColor = vec4(0.0, 1.0, 0.0, 1.0); }\n"
+        "void main() { mainImage(gl_FragColor); }",
         "void main() { vec4 texture = texture2D(inputImage, vec2(0.5));\n"
         "  texture = texture * 0.0 + vec4(0, 1, 0, 1); gl_FragColor = texture; }",
         f"void main() {{ {DONE} return; }}\n",
@@ -113,11 +119,12 @@ def test_inputs_may_have_names_that_glsl_keeps_for_itself(gpu, tmp_path):
 def test_lines_keep_their_numbers_whatever_is_taken_out(gpu, tmp_path):
     body = (
         "#version 120\n#extension GL_EXT_gpu_shader4 : enable\nuniform\nfloat\nTIME;\n"
-        "/* a\nb */ #define texture2D texture\nvoid main() {\n  filter = wrong;\n}"
+        "/* a\nb */ #define texture2D texture\n#define A\n#define A 1\nvoid main() {\n"
+        "  filter = wrong;\n}"
     )
     verdict = isf_check.check(gpu, write(tmp_path, body))
     assert verdict.error is not None
-    assert f"test.fs:{1 + 9}: " in verdict.error
+    assert f"test.fs:{1 + 11}: " in verdict.error
 
 
 HEADS = [

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import queue
+import subprocess
 import sys
-from pathlib import Path
+import threading
 
 EPILOG = """examples:
   kfx check supernova
@@ -13,6 +16,12 @@ EPILOG = """examples:
   kfx check --shader my.fs other.fs      compile them and draw a frame: a line of JSON each
   kfx check --shader my.fs --glsl 330    as an older computer or a Mac would
 """
+
+SECONDS = 60  # for one shader
+_UNKNOWN: dict[str, object] = {
+    **{"file": "", "ok": False, "kind": None, "passes": 0},
+    **{"inputs": [], "error": "", "warnings": []},
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,14 +66,53 @@ def _presets(names: list[str]) -> bool:
 
 
 def _shaders(files: list[str], glsl: int | None) -> bool:
-    from kfx.render import isf_check
-    from kfx.render.gpu import Gpu
-
-    good = True
-    with Gpu(glsl=glsl) as gpu:
-        for name in files:
-            verdict = isf_check.check(gpu, Path(name))
-            good = good and verdict.ok
-            # At once: should the driver crash over the next file, this line is out.
-            print(json.dumps(verdict.as_dict(), ensure_ascii=False), flush=True)
+    """Check files in a process apart, which a bad one may hang or crash: the rest goes on."""
+    good, worker = True, None
+    for name in files:
+        worker = worker or _Worker(glsl)
+        line = worker.check(name)
+        if line is None:
+            worker = None
+            fault = f"{name}: it hangs or crashes the driver; {SECONDS} s were waited"
+            line = json.dumps({**_UNKNOWN, "file": name, "error": fault}, ensure_ascii=False)
+        good = bool(json.loads(line)["ok"]) and good
+        print(line, flush=True)
+    if worker:
+        worker.end()
     return good
+
+
+class _Worker:
+    """A process that answers each path with a line of JSON."""
+
+    def __init__(self, glsl: int | None) -> None:
+        code = f"from kfx.render import isf_check; isf_check.serve({glsl})"
+        self._process = subprocess.Popen(
+            [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        self._lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def check(self, path: str) -> str | None:
+        """The verdict on a file; None, and the process is gone, if there is none in time."""
+        try:
+            assert self._process.stdin is not None
+            self._process.stdin.write(json.dumps(path) + "\n")
+            self._process.stdin.flush()
+            line = self._lines.get(timeout=SECONDS)
+        except (OSError, queue.Empty):
+            line = ""
+        if not line:
+            self.end()
+        return line or None
+
+    def end(self) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        with contextlib.suppress(ValueError):  # closed while it was read: the end
+            for line in self._process.stdout:
+                self._lines.put(line.rstrip("\n"))
+        self._lines.put("")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import sys
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,9 +31,6 @@ class Verdict:
     error: str | None = None
     warnings: list[str] = field(default_factory=list)
 
-    def as_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
 
 def check(gpu: Gpu, path: Path) -> Verdict:
     """Never raises for a bad file: the verdict says what is wrong with it."""
@@ -50,6 +49,14 @@ def check(gpu: Gpu, path: Path) -> Verdict:
         verdict.error = str(error)
     verdict.ok = verdict.error is None
     return verdict
+
+
+def serve(glsl: int | None) -> None:
+    """Answer every path on standard input, a JSON string a line, with its verdict as JSON."""
+    with Gpu(glsl=glsl) as gpu:
+        for line in sys.stdin:
+            verdict = check(gpu, Path(json.loads(line)))
+            print(json.dumps(asdict(verdict), ensure_ascii=False), flush=True)
 
 
 def defaults(knobs: dict[str, Knob]) -> dict[str, Any]:

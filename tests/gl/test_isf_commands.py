@@ -61,6 +61,20 @@ def test_one_bad_shader_fails_and_the_others_are_still_checked(tmp_path, capsys)
     assert "broken.png" in verdicts[3]["error"]
 
 
+def test_a_shader_that_hangs_is_given_up_and_the_others_are_checked(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("kfx.cli.check.SECONDS", 4)
+    loop = "for (int %s = 0; %s < 60000; %s++) "
+    loops = "".join(loop % (name, name, name) for name in "abcd")
+    step = "x = fract(x * 3.7 + 0.1); gl_FragColor = vec4(x);"
+    hang = f"void main() {{ float x = TIME; {loops} {step} }}"
+    files = [write(tmp_path, hang, name="hang.fs"), write(tmp_path, FILL, name="good.fs")]
+    code, verdicts, _ = check(capsys, "--shader", *files)
+    assert code == 1
+    assert [one["ok"] for one in verdicts] == [False, True]
+    assert "hang.fs: it hangs" in verdicts[0]["error"]
+    assert verdicts[0].keys() == verdicts[1].keys()
+
+
 def test_an_older_glsl_can_be_asked_for(tmp_path, capsys):
     newer = "float f() { return 1; }\nvoid main() { gl_FragColor = vec4(f()); }"
     path = write(tmp_path, newer)

@@ -17,6 +17,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("render the performer through supernova: demo.mp4 and demo.png", "demo"),
     "render": ("render a file through a preset, every frame", "render"),
     "live": ("run a camera through a preset to sinks, now", "live"),
+    "track": ("track the faces of a file into a CSV of landmarks or expressions", "track"),
     "list": ("list sources, sinks, effects, presets or devices", "list_things"),
     "show": ("show an effect's knobs or a preset's plan", "show"),
     "check": ("check presets without running them", "check"),

@@ -1,10 +1,11 @@
-"""``kfx bench``: what effects and presets cost on this machine."""
+"""``kfx bench``: what effects cost on this machine, and how well kfx's nets do."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 DESCRIPTION = """Measure what effects and presets cost to draw on this machine.
@@ -12,16 +13,23 @@ DESCRIPTION = """Measure what effects and presets cost to draw on this machine.
 Each figure stands beside a bare full-frame copy pass measured in turn with it: `copies` is their
 ratio, which says more than milliseconds on a busy machine. An effect counts by itself; a preset
 with upload and read-back.
+
+`blendshapes`: R² of kfx's net against its teacher on people it never saw, and its time for a face.
+
+`tracking`: jitter, lag, prediction, pose and slots against the performer's true landmarks, each
+beside the raw finder or a plain One-Euro filter.
 """
 EPILOG = """examples:
   kfx bench effects                       every effect and preset at 1280x720
   kfx bench effects film supernova        these only
   kfx bench effects --size 1920x1080 --json > cost.json
+  kfx bench blendshapes --json
+  kfx bench tracking --json
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("what", choices=("effects",), help="what to measure")
+    parser.add_argument("what", choices=tuple(WHAT), help="what to measure")
     parser.add_argument("names", nargs="*", metavar="NAME", help="effects and presets; default all")
     parser.add_argument("--size", default="1280x720", metavar="WxH")
     parser.add_argument("--frames", type=int, default=40, help="frames of each (default: 40)")
@@ -29,6 +37,42 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    return WHAT[options.what](options)
+
+
+def _blendshapes(options: argparse.Namespace) -> int:
+    from kfx.cli import common
+    from kfx.engine import bench_blendshapes
+
+    with common.quiet_libraries():
+        result = bench_blendshapes.measure()
+    if options.json:
+        print(json.dumps(result))
+        return 0
+    for name, value in result["r2"].items():
+        print(f"  {name:20} {'hardly moves in these clips' if value is None else f'{value:.3f}'}")
+    print(f"R² mean {result['r2_mean']:.3f} over {result['frames']} frames, {result['ms']:.3f} ms")
+    return 0
+
+
+def _tracking(options: argparse.Namespace) -> int:
+    from kfx.cli import common
+    from kfx.engine import bench_tracking
+
+    def progress(name: str) -> None:
+        if sys.stderr.isatty():
+            print(f"\r\033[K{name} …", end="", file=sys.stderr, flush=True)
+
+    with common.quiet_libraries():
+        result = bench_tracking.measure(progress=progress)
+    progress("done")
+    print(
+        json.dumps(result) if options.json else "\n".join(f"{k:24} {v}" for k, v in result.items())
+    )
+    return 0
+
+
+def _effects(options: argparse.Namespace) -> int:
     from kfx import effects, presets
     from kfx.cli import common
     from kfx.engine import bench_effects
@@ -71,3 +115,10 @@ def _table(result: dict[str, Any], size: str) -> str:
         for name, one in rows:
             lines.append(f"  {name:20} {one['ms']:8.2f} ms {one['copies']:7.2f} copies")
     return "\n".join(lines)
+
+
+WHAT: dict[str, Callable[[argparse.Namespace], int]] = {
+    "effects": _effects,
+    "blendshapes": _blendshapes,
+    "tracking": _tracking,
+}

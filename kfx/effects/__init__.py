@@ -16,7 +16,7 @@ from kfx import assets
 from kfx.errors import KfxError
 from kfx.params import Knob, knobs_of
 
-_NO_EFFECTS = {"__init__", "base", "guard", "neutral", "regions"}
+_NO_EFFECTS = {"__init__", "base", "chance", "guard", "neutral", "regions", "sing", "still_choice"}
 
 
 @dataclass(frozen=True, slots=True)

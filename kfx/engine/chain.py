@@ -18,9 +18,11 @@ from kfx.render.gbuffer import NAMES as DRAWN
 from kfx.render.gbuffer import GBuffer
 from kfx.render.gpu import Box, Gpu, PixelPool
 from kfx.render.hand_matte import HandMatte
+from kfx.render.held import Held
 from kfx.render.isf import Shader
 from kfx.render.isf_program import Program, automatic_values
 from kfx.render.person_matte import PersonMatte
+from kfx.render.still import Scene
 from kfx.render.warp import Warp
 from kfx.types import Face, Landmarks, Pixels, Tick, freeze
 
@@ -64,8 +66,12 @@ class Chain:
                 place = step.links[0][0]
                 knobs = self._knobs[place] = _knobs_of(step, preset.seed)
                 self._programs[place] = Program(gpu, _shader_of(step), size, knobs)
-        self._remembers = any(program.remembers for program in self._programs.values())
+        holds = any(motion.holds for motion in self._motions)
+        self._remembers = holds or any(program.remembers for program in self._programs.values())
         self._warp = Warp(gpu, size) if self._motions else None
+        self._held = Held(gpu, size) if holds else None
+        self._scene: Scene | None = None  # what is held at this tick, and how opaque it is
+        self._scene_mix = 1.0
         self._aov = aov
         self.needs_person = self.plan.needs_person or "personMatte" in aov
         images = (*self.plan.face_images, *aov)
@@ -87,10 +93,10 @@ class Chain:
         for program in self._programs.values():
             program.release()
         self._programs.clear()
-        for buffer in (self._gbuffer, self._person, self._hands):
+        for buffer in (self._gbuffer, self._person, self._hands, self._held):
             if buffer is not None:
                 buffer.release()
-        self._gbuffer = self._person = self._hands = None
+        self._gbuffer = self._person = self._hands = self._held = None
         for texture in (self._canvas, self._spare):
             self._gpu.release(texture)
 
@@ -147,16 +153,37 @@ class Chain:
         return self._images(self._canvas)[name]
 
     def _drive(self, tick: Tick) -> list[tuple[Face, Landmarks]]:
-        """Each face with the landmarks that all motion effects together drive it to."""
+        """Each face with the landmarks that all motion effects together drive it to.
+
+        A face that is held stands where its still is shown, not where the performer is.
+        """
+        scenes = [motion.hold(tick) for motion in self._motions]
+        holder = max((i for i, scene in enumerate(scenes) if scene is not None), default=-1)
+        scene = self._scene = scenes[holder] if holder >= 0 else None
+        faces = {face.slot: face for face in tick.faces}
+        if scene is not None:
+            self._scene_mix = self._motions[holder].mix
+            if scene.whole:  # a still stays when its performer leaves
+                lost = {n: replace(one, found=False) for n, one in scene.placed.items()}
+                faces = {slot: faces.get(slot, face) for slot, face in lost.items()}
         driven = []
-        for face in tick.faces:
+        for slot, face in sorted(faces.items()):
+            held = None if scene is None else scene.placed.get(slot)
             moving = face
-            for motion in self._motions:
+            for i, motion in enumerate(self._motions):
                 points = motion.drive(moving, tick)
+                if held is not None and i == holder:
+                    moving = replace(moving, landmarks=points, pose=held.pose, iod=held.iod)
+                    continue
+                if scenes[i] is not None:  # of several stills the last is shown
+                    continue
                 mixed = moving.landmarks + np.float32(motion.mix) * (points - moving.landmarks)
                 moving = replace(moving, landmarks=mixed)
             points = moving.landmarks
-            if self._motions:
+            if held is not None:
+                points = believable(held.landmarks, points, held.iod, filled=True)
+                face = held
+            elif self._motions:
                 points = face.landmarks + np.float32(face.presence) * (points - face.landmarks)
                 points = believable(face.landmarks, points, face.iod)
             driven.append((face, points))
@@ -164,20 +191,33 @@ class Chain:
 
     def _draw_buffers(self, tick: Tick) -> None:
         """The face G-buffer and the person matte of the plate as the warp has left it."""
+        still = self._scene is not None and self._scene.whole
         if self._gbuffer is not None:
             box = facemesh.union(self._face_boxes())
             hidden = None
-            if self._hands is not None:
+            if self._hands is not None and not still:
                 hidden = self._hands.draw(tick.hands, self.shown, self._canvas)
             self._gbuffer.draw(self.shown, box, cut=tick.dt == 0.0, occlusion=hidden)
         if self._person is not None:
-            self._person.draw(tick.matte, self.shown, self._canvas)
+            matte = self._scene.matte if self._scene is not None and still else tick.matte
+            self._person.draw(matte, self.shown, self._canvas)
 
     def _draw_warp(self, driven: list[tuple[Face, Landmarks]]) -> None:
         assert self._warp is not None
-        if driven:
+        scene = self._scene
+        held = {} if scene is None else scene.placed
+        live = [one for one in driven if one[0].slot not in held]
+        if live:
             self._gpu.copy(self._canvas, self._spare)
-            self._warp.draw(self._canvas, self._spare, driven)
+            self._warp.draw(self._canvas, self._spare, live)
+        if self._held is None:
+            return
+        if scene is None:
+            self._held.forget()
+        else:
+            still = [one for one in driven if one[0].slot in held]
+            if self._held.draw(self._canvas, self._spare, scene, still, self._scene_mix):
+                self._canvas, self._spare = self._spare, self._canvas
 
     def _draw_boxes(self, program: Program, shader: Any, values: dict[str, Any]) -> None:
         boxes = [

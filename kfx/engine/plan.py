@@ -31,7 +31,8 @@ class Step:
         names = " + ".join(link.effect.name for _, link in self.links)
         first = self.links[0][1].effect.source
         if self.kind == "warp":
-            return f"{names}: one warp of the face boxes"
+            whole = any(link.values.get("mode") == "full" for _, link in self.links if _holds(link))
+            return f"{names}: one warp of the {'full frame' if whole else 'face boxes'}"
         region = {"face": "faces", "eyes": "eyes"}.get(first.region, "")
         where = "over the full frame" if self.kind == "frame" else f"in place, {region} only"
         before = [f"{p.target} {_size_text(p)}" for p in first.passes[:-1]]
@@ -83,6 +84,10 @@ def compile_plan(preset: Preset, *, join: bool = True) -> Plan:
         else:
             steps.append(Step(kind, ((i, link),)))
     return Plan(tuple(steps), tuple(images))
+
+
+def _holds(link: Link) -> bool:
+    return bool(getattr(link.effect.source, "holds", False))
 
 
 def _joins(step: Step, link: Link) -> bool:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kfx import params
 from kfx.types import Face, Landmarks, Tick
+
+if TYPE_CHECKING:
+    from kfx.render.still import Scene
 
 
 class Motion:
@@ -16,8 +19,13 @@ class Motion:
     never write into its input; keep state per `face.slot`; drop it when the tick's `dt` is 0.
     Should: stay under 0.3 ms a face, NumPy only. Guaranteed by the chain: `mix` and presence
     are applied to the result, openings are kept believable, the picture is resampled once.
+
+    An effect that shows a picture of the past declares `holds` and answers `hold`, asked once a
+    tick before any `drive`. The faces of the scene it returns are then shown from their stills:
+    `drive` places them in the frame, and `mix` is how opaque the scene is.
     """
 
+    holds = False
     mix = params.MIX
     seed = params.SEED
 
@@ -28,6 +36,10 @@ class Motion:
     def drive(self, face: Face, tick: Tick) -> Landmarks:
         """The (478, 3) landmarks to show, in pixels of the frame."""
         raise NotImplementedError
+
+    def hold(self, tick: Tick) -> Scene | None:
+        """The stills to show at this tick, None for the live picture."""
+        return None
 
     def reset(self) -> None:
         """Forget everything: a cut."""

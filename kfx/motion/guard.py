@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kfx import canonical as c
+from kfx.motion.regions import masks
 from kfx.render import facemesh
 from kfx.types import Landmarks, freeze
 
@@ -35,12 +36,34 @@ def _spread() -> npt.NDArray[np.float32]:
     return freeze(weights.astype(np.float32))
 
 
-def believable(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
-    """`driven` with its openings, reach and folds limited by what `live` shows."""
+def believable(
+    live: Landmarks, driven: Landmarks, iod: float, *, filled: bool = False
+) -> Landmarks:
+    """`driven` with its openings, reach and folds limited by what `live` shows.
+
+    `filled`: something else is drawn into eyes and mouth, so that openings need no limit and
+    may shut altogether.
+    """
     driven = _limit_reach(live, driven, iod)
-    driven = _unfold(live, driven, iod)
-    driven = _limit_openings(live, driven, iod)
+    driven = _unfold(live, driven, iod, fillings=not filled)
+    if not filled:
+        driven = _limit_openings(live, driven, iod)
     return _irises_follow(live, driven)
+
+
+def no_wider(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
+    """`driven` with no opening wider than `live` shows it: for faces of other moments.
+
+    Lips that are shut in the plate hold no mouth to show, so there the lips of the moment stay.
+    """
+    upper, lower = np.array(c.INNER_LIPS[4:7]), np.array([c.INNER_LIPS[k] for k in (16, 15, 14)])
+    seen, wish = (
+        float(np.linalg.norm(points[lower, :2] - points[upper, :2], axis=1).mean())
+        for points in (live, driven)
+    )
+    shut = 1.0 - min(1.0, (seen + 0.012 * iod) / max(wish + 0.012 * iod, 1e-6))
+    driven = driven + np.float32(shut) * masks()["mouth"] * (live - driven)
+    return _limit_openings(live, driven, iod, 1.06, 0.004)
 
 
 def _limit_reach(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
@@ -51,12 +74,18 @@ def _limit_reach(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
     return live + change * (soft / np.maximum(length, 1e-6))
 
 
-def _limit_openings(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
+def _limit_openings(
+    live: Landmarks,
+    driven: Landmarks,
+    iod: float,
+    stretch: float | npt.NDArray[np.float32] = _STRETCH,
+    slack_iod: float | npt.NDArray[np.float32] = _SLACK_IOD,
+) -> Landmarks:
     upper, lower = _PAIRS[:, 0], _PAIRS[:, 1]
     gap = np.linalg.norm(live[lower, :2] - live[upper, :2], axis=1)
     wish = driven[lower, :2] - driven[upper, :2]
     length = np.linalg.norm(wish, axis=1)
-    allowed = gap * _STRETCH + _SLACK_IOD * np.float32(iod)
+    allowed = gap * stretch + slack_iod * np.float32(iod)
     over = np.maximum(0.0, length - allowed)
     if not over.any():
         return driven
@@ -68,12 +97,14 @@ def _limit_openings(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks
     return result
 
 
-def _unfold(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
+def _unfold(live: Landmarks, driven: Landmarks, iod: float, *, fillings: bool = True) -> Landmarks:
     """Draw the corners of triangles that turned over back towards where they are seen.
 
     Slivers, such as those in the corners of the mouth, may turn over: nobody sees it.
     """
     triangles = facemesh.skin_triangles()
+    if not fillings:
+        triangles = triangles[: len(c.canonical().triangles)]
     before = facemesh.signed_areas(live, triangles)
     worth = before > FOLD_IOD2 * iod * iod
     for _ in range(3):

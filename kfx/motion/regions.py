@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
 import numpy as np
@@ -35,3 +36,25 @@ def masks() -> dict[str, Mask]:
     return {
         name: freeze((weight / total).astype(np.float32)[:, None]) for name, weight in raw.items()
     }
+
+
+@cache
+def inside(reach: float = 0.3) -> Mask:
+    """(478, 1) weights: 0 on the face's oval, 1 from `reach` iod inside it on."""
+    points = c.canonical().vertices
+    away = np.linalg.norm(points[:, None, :2] - points[None, list(c.OVAL), :2], axis=2)
+    share = np.clip(away.min(axis=1) / reach, 0.0, 1.0)
+    return freeze((share * share * (3.0 - 2.0 * share)).astype(np.float32)[:, None])
+
+
+def pulled(pulls: Iterable[tuple[int, tuple[float, float], float]]) -> Mask:
+    """(478, 3) displacements in iod of skin that is drawn at some landmarks.
+
+    Each pull is a landmark, where it is drawn, and how far around that is felt.
+    """
+    points = c.canonical().vertices
+    change = np.zeros_like(points)
+    for point, way, reach in pulls:
+        away = np.linalg.norm(points - points[point], axis=1, keepdims=True)
+        change[:, :2] += np.exp(-((away / reach) ** 2)) * np.float32(way)
+    return change

@@ -22,7 +22,7 @@ void main() {
 """
 # Catmull-Rom, corner terms left out and the rest renormalised: a moved face keeps its pores.
 # Twelve exact reads cost llvmpipe a quarter less than the usual five bilinear ones.
-_FRAGMENT = """
+SHARP = """
 in vec2 from;
 uniform sampler2D plate;
 uniform vec2 size;
@@ -42,7 +42,8 @@ void main() {
         + (at(-1, 0) * w0.x + at(0, 0) * w1.x + at(1, 0) * w2.x + at(2, 0) * w3.x) * w1.y
         + (at(-1, 1) * w0.x + at(0, 1) * w1.x + at(1, 1) * w2.x + at(2, 1) * w3.x) * w2.y
         + (at(0, 2) * w1.x + at(1, 2) * w2.x) * w3.y;
-    colour = clamp(sum / ((w1.x + w2.x) * (w0.y + w3.y) + w1.y + w2.y), 0.0, 1.0);
+    vec4 sharp = clamp(sum / ((w1.x + w2.x) * (w0.y + w3.y) + w1.y + w2.y), 0.0, 1.0);
+    colour = COLOUR;
 }
 """
 STILL_PX = 0.02  # a face that moves less is left alone, to the bit
@@ -58,7 +59,7 @@ class Warp:
         self._triangles = triangles
         self._vertices = gpu.ctx.buffer(reserve=(478 + 36 * len(facemesh.RINGS)) * 16)
         self._indices = gpu.ctx.buffer(reserve=triangles.nbytes)
-        self._program = gpu.program(_FRAGMENT, vertex=_VERTEX)
+        self._program = gpu.program(SHARP.replace("COLOUR", "sharp"), vertex=_VERTEX)
         self._array = gpu.ctx.vertex_array(
             self._program,
             [(self._vertices, "2f 2f", "position", "source")],

@@ -18,13 +18,15 @@ from kfx.sources.performer_face import Expression
 from kfx.sources.performer_motion import STILL, Moment, moment, path
 from kfx.sources.performer_portrait import GRID, anatomy
 from kfx.sources.performer_stage import backdrop
-from kfx.sources.performer_warp import Body, Cover, Placing, Warp
+from kfx.sources.performer_warp import Body, Cover, Placing, Warp, rotation
 from kfx.types import Face, Frame, SourceInfo, freeze
 
 DEFAULT_SIZE = (1280, 720)
 DEFAULT_RATE = Fraction(30)
 # One face's inter-ocular distance as a share of the stage's height, by number of faces.
 CLOSENESS = {1: 0.1444, 2: 0.118, 3: 0.094, 4: 0.076}
+# The portrait counts as level; the canonical face calls a head level that looks up this much less.
+LEVEL_PITCH = 0.0843
 SHARPEST = 3.0  # texture pixels per portrait pixel: the photograph holds no more
 OPTIONS = {
     "faces": (1, 1, 4),
@@ -184,7 +186,7 @@ class PerformerSource:
         iod = known.iod * placing.scale
         centre = body.head @ (known.centre - body.neck) + body.rest
         pose = np.eye(4)
-        pose[:3, :3] = body.turn * iod
+        pose[:3, :3] = body.turn @ rotation(0.0, LEVEL_PITCH, 0.0) * iod
         pose[:2, 3] = (centre[:2] - placing.anchor) * placing.scale + placing.at
         return Face(
             slot=slot,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 
 import numpy as np
@@ -10,8 +10,10 @@ import numpy.typing as npt
 
 from kfx.tracking import Finder, open_finder
 from kfx.tracking import pose as poses
+from kfx.tracking.blendshapes import Blendshapes
 from kfx.tracking.identity import Identity, Sighting
-from kfx.tracking.smooth import OneEuro
+from kfx.tracking.predict import Predictor
+from kfx.tracking.smooth import Calm
 from kfx.types import MAX_FACES, Face, Frame, freeze
 
 FADE_IN_S = 0.10
@@ -26,20 +28,29 @@ class _Shown:
 
     face: Face
     presence: float = 0.0
-    filter: OneEuro = field(default_factory=OneEuro)
+    filter: Calm = field(default_factory=Calm)
+    future: Predictor = field(default_factory=Predictor)
 
 
 class Tracker:
     """``with Tracker() as tracker: faces = tracker.track(frame)``, frames of one take in order.
 
     Faces come back lowest slot first. A face that is lost stays for `FADE_OUT_S` with
-    ``found=False``, carried on by its last motion while its presence fades.
+    ``found=False``, carried on by its last motion while its presence fades. With `blendshapes`
+    every face found carries its 52 ARKit coefficients; a lost one keeps its last ones.
     """
 
-    def __init__(self, finder: str | Finder = "mediapipe", max_faces: int = MAX_FACES) -> None:
+    def __init__(
+        self,
+        finder: str | Finder = "mediapipe",
+        max_faces: int = MAX_FACES,
+        *,
+        blendshapes: bool = False,
+    ) -> None:
         self.name = finder if isinstance(finder, str) else type(finder).__name__
         self._finder = open_finder(finder, max_faces) if isinstance(finder, str) else finder
         self._identity = Identity(max_faces)
+        self._blendshapes = Blendshapes() if blendshapes else None
         self._shown: dict[int, _Shown] = {}
         self._time: float | None = None
         self._coarse: npt.NDArray[np.int16] | None = None
@@ -63,6 +74,15 @@ class Tracker:
         self._time = None
         self._coarse = None
 
+    def pin(self, slot: int, name: str) -> None:
+        """Keep `slot` for who is in it, by `name`: see `Identity.pin`."""
+        self._identity.pin(slot, name)
+
+    @property
+    def names(self) -> dict[int, str]:
+        """Slot → name of those pinned."""
+        return dict(self._identity.names)
+
     def track(self, frame: Frame) -> tuple[Face, ...]:
         """The faces of `frame`, landmarks in pixels of the whole frame."""
         time = float(frame.time)
@@ -72,7 +92,8 @@ class Tracker:
             dt = 0.0
         self._time = time
         first = dt == 0.0
-        sightings = [Sighting.of(found) for found in self._finder.find(frame)]
+        whole = (found for found in self._finder.find(frame) if np.isfinite(found).all())
+        sightings = [Sighting.of(found) for found in whole]
         found = self._identity.assign(sightings, time)
         for slot, sighting in found.items():
             self._show(slot, sighting, dt, at_once=first)
@@ -80,7 +101,13 @@ class Tracker:
         for slot in [s for s in self._shown if s not in found]:
             # At a cut a face is gone at once: its effect must not hang in the next shot.
             self._fade(slot, FADE_OUT_S if cut else dt)
+        for shown in self._shown.values():
+            shown.future.add(shown.face, time)
         return tuple(self._shown[slot].face for slot in sorted(self._shown))
+
+    def predicted(self, ahead_s: float) -> tuple[Face, ...]:
+        """The faces of the last frame as they will be `ahead_s` later (at most 0.1)."""
+        return tuple(self._shown[slot].future.predict(ahead_s) for slot in sorted(self._shown))
 
     def _is_cut(self, frame: Frame) -> bool:
         """Whether the picture has changed as a whole since the frame before."""
@@ -99,11 +126,13 @@ class Tracker:
             shown = self._shown[slot] = _Shown(_face(slot, sighting, 0.0, 0))
         if returning or dt > GAP_S:
             shown.filter.reset()
-        points = shown.filter(sighting.landmarks, dt, sighting.iod)
+        points, pose = shown.filter(sighting.landmarks, sighting.pose, dt)
         shown.presence = 1.0 if at_once else min(1.0, shown.presence + dt / FADE_IN_S)
-        pose = poses.fit(points)
         calm = Sighting(points, pose, poses.scale(pose))
         shown.face = _face(slot, calm, shown.presence, self._identity.tracks[slot].age)
+        if self._blendshapes is not None:
+            shapes = self._blendshapes.of(shown.face.landmarks)
+            shown.face = replace(shown.face, blendshapes=shapes)
 
     def _fade(self, slot: int, dt: float) -> None:
         shown = self._shown[slot]
@@ -124,6 +153,7 @@ class Tracker:
             shown.presence,
             found=False,
             age=shown.face.age,
+            blendshapes=shown.face.blendshapes,
         )
 
 

@@ -18,7 +18,6 @@ from kfx.engine.chain import Chain
 from kfx.engine.ticks import Ticks
 from kfx.render.gpu import Gpu
 from kfx.tracking.person import Person
-from kfx.tracking.tracker import Tracker
 
 SIZE = (960, 540)
 CROP = (320, 180)
@@ -44,11 +43,10 @@ def ticks():
     stop, ticks = Fraction(FRAME + 1, 30), Ticks()
     with (
         sources.open("performer", size=SIZE, stop_s=stop) as source,
-        Tracker("truth") as tracker,
         Person() as person,
     ):
         return [
-            replace(ticks.tick(frame, tracker.track(frame)), matte=person.matte(frame))
+            replace(ticks.tick(frame, frame.truth), matte=person.matte(frame))
             for frame in source.frames()
         ]
 

@@ -108,8 +108,10 @@ def test_time_is_exact_and_motion_does_not_depend_on_the_rate(rate):
 def test_the_pose_maps_the_frontal_face_onto_the_landmarks():
     still, moving = perform("performer?still=1", [0])[0], perform("performer", [55])[0]
     face = still.truth[0]
-    np.testing.assert_allclose(face.pose[:3, :3], np.eye(3) * face.iod, atol=1e-3)
-    canonical = (face.landmarks - face.pose[:3, 3]) / face.iod
+    level = face.pose[:3, :3] / face.iod
+    np.testing.assert_allclose(level[0], [1, 0, 0], atol=1e-4)  # no yaw and no roll
+    np.testing.assert_allclose(level @ level.T, np.eye(3), atol=1e-4)
+    canonical = (face.landmarks - face.pose[:3, 3]) @ level / face.iod
     other = moving.truth[0]
     steady = [6, 168, 197, 33, 263, 133, 362]  # bridge of the nose, corners of the eyes
     mapped = canonical[steady] @ other.pose[:3, :3].T + other.pose[:3, 3]

@@ -78,6 +78,18 @@ def test_pose_is_recovered(yaw, roll):
     np.testing.assert_allclose(there, canonical().vertices, atol=1e-4)
 
 
+@pytest.mark.parametrize("yaw", [-25, 0, 25])
+def test_gaze_is_that_of_the_eyes_and_not_of_the_head(yaw):
+    shape = canonical().vertices.copy()
+    level = poses.gaze(poses.fit(head(300, yaw=yaw)), head(300, yaw=yaw))
+    assert level[0] == pytest.approx(0, abs=0.02)
+    shape[[468, 473]] += (0.08, -0.03, 0)
+    points = landmarks_of(pose_of(300, 200, 60, yaw=yaw, roll=10), shape)
+    x, y = poses.gaze(poses.fit(points), points)
+    assert x - level[0] > 0.15
+    assert y < level[1] - 0.04
+
+
 def test_one_euro_calms_rest_and_follows_motion():
     rng = np.random.default_rng(3)
     calm = OneEuro()
@@ -97,6 +109,39 @@ def test_a_first_frame_shows_its_faces_at_once_and_later_ones_fade_in():
     assert presences[0] < 0.5
     assert presences == sorted(presences)
     assert presences[-1] == 1.0
+
+
+def test_a_turning_head_does_not_open_the_filter_for_the_lips():
+    rng = np.random.default_rng(5)
+    noise = rng.normal(0, 0.4, (90, 478, 3)).astype(np.float32)
+
+    def unrest(reach):
+        way = [reach * np.sin(i / 8) for i in range(90)]
+        frames = [[head(300 + 80 * w, yaw=20 * w) + n] for w, n in zip(way, noise, strict=True)]
+        shown = [faces[0] for faces in run(frames)][30:]
+        late = [a.landmarks[1, 0] - b[0][1, 0] for a, b in zip(shown, frames[30:], strict=True)]
+        assert np.abs(late).max() < 4
+        shape = np.array([poses.to_canonical(f.pose, f.landmarks) for f in shown])
+        return np.diff(shape, axis=0).std()
+
+    assert unrest(1.0) < 1.2 * unrest(0.0)
+
+
+def test_a_prediction_goes_on_as_the_head_went_and_a_new_face_stays():
+    frames = [[head(100 + 6 * i, yaw=i)] for i in range(20)]
+    with Tracker(Script(frames)) as tracker:
+        tracker.track(Frame(PIXELS, 0, Fraction(0), 0.0))
+        new = tracker.predicted(0.05)[0]
+        assert (new.landmarks == tracker.predicted(0.0)[0].landmarks).all()
+        for i in range(1, 20):
+            (face,) = tracker.track(Frame(PIXELS, i, Fraction(i, 30), 0.0))
+        at = {s: tracker.predicted(s)[0] for s in (0.0, 0.033, 0.05, 0.1, 5.0)}
+    assert (at[0.0].landmarks == face.landmarks).all()
+    assert (at[5.0].landmarks == at[0.1].landmarks).all()
+    moved = [at[s].landmarks[1, 0] - face.landmarks[1, 0] for s in (0.033, 0.05, 0.1)]
+    for ahead, px in zip((0.033, 0.05, 0.1), moved, strict=True):
+        assert 0.7 * 180 * ahead < px < 1.5 * 180 * ahead  # it moves at 180 px/s
+    assert poses.yaw_pitch_roll(at[0.1].pose)[0] > poses.yaw_pitch_roll(face.pose)[0] + 1.5
 
 
 def test_two_faces_keep_their_slots_when_they_cross():
@@ -129,6 +174,47 @@ def test_reentry_at_the_same_place_takes_the_old_slot_and_a_stranger_gets_a_new_
     stranger = landmarks_of(pose_of(560, 200, 60), wide.astype(np.float32))
     shown = run([[head(200)]] * 10 + [[stranger]] * 5)
     assert [f.slot for f in shown[-1] if f.found] == [1]
+
+
+def shaped(x, seed, **pose):
+    """Somebody's head: the canonical face made longer, wider and narrower by chance."""
+    rng = np.random.default_rng(seed)
+    shape = canonical().vertices * rng.uniform(0.85, 1.15, 3).astype(np.float32)
+    return landmarks_of(pose_of(x, 200, 60, **pose), shape)
+
+
+def test_two_who_leave_and_return_elsewhere_get_their_slots_by_their_faces():
+    frames = [[shaped(200, 8), shaped(500, 2)]] * 20 + [[]] * 75  # 2.5 s away
+    shown = run(frames + [[shaped(480, 8), shaped(220, 2)]] * 3)
+    before = {f.slot: f.landmarks[1, 0] < 350 for f in shown[19]}
+    after = {f.slot: f.landmarks[1, 0] < 350 for f in shown[-1] if f.found}
+    assert after == {slot: not left for slot, left in before.items()}
+
+
+def test_a_pinned_slot_waits_for_its_performer_over_a_cut_and_any_time():
+    frames = [[shaped(200, 1), shaped(500, 2)]] * 20
+    frames += [[shaped(300, 8), shaped(600, 4), shaped(100, 6)]] * 240  # 8 s of other people
+    frames += [[shaped(700, 2, yaw=10)]] * 3
+    with Tracker(Script(frames)) as tracker:
+        at = [tracker.track(Frame(PIXELS, i, Fraction(i, 30), 0.0)) for i in range(20)]
+        lead = next(f.slot for f in at[-1] if f.landmarks[1, 0] > 350)
+        tracker.pin(lead, "lead")
+        assert tracker.names == {lead: "lead"}
+        tracker.reset()
+        for i in range(20, len(frames)):
+            faces = tracker.track(Frame(PIXELS, i, Fraction(i, 30), 0.0))
+            if i < 260:
+                assert lead not in {f.slot for f in faces}
+        assert [f.slot for f in faces if f.found] == [lead]
+
+
+def test_a_pin_names_what_is_wrong():
+    identity = Tracker(Script([]), max_faces=2)
+    identity.pin(1, "lead")
+    with pytest.raises(UsageError, match=r"slots 0\.\.1"):
+        identity.pin(2, "x")
+    with pytest.raises(UsageError, match="another slot"):
+        identity.pin(0, "lead")
 
 
 def test_at_most_eight_faces_are_kept():

@@ -20,8 +20,8 @@ from kfx.tracking.person import Person
 from kfx.tracking.tracker import Tracker
 
 SIZE = (640, 360)
-TILE = (200, 200)  # a square of the frame round the face
-COLUMNS = 9
+TILE = (180, 180)  # a square of the frame round the face
+COLUMNS = 10
 SECONDS = Fraction(3, 10)  # of each look; the last frame is shown
 
 
@@ -49,8 +49,8 @@ def tile(gpu, preset, ticks):
     top = int(np.clip(y - side / 2, 0, SIZE[1] - side))
     square = np.ascontiguousarray(shown[top : top + side, left : left + side, 2::-1])
     square = cv2.resize(square, TILE, interpolation=cv2.INTER_AREA)
-    cv2.putText(square, preset.name, (7, 192), 0, 0.42, (0, 0, 0), 3, cv2.LINE_AA)
-    cv2.putText(square, preset.name, (7, 192), 0, 0.42, (255, 255, 255), 1, cv2.LINE_AA)
+    cv2.putText(square, preset.name, (6, 173), 0, 0.38, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.putText(square, preset.name, (6, 173), 0, 0.38, (255, 255, 255), 1, cv2.LINE_AA)
     return square
 
 
@@ -64,6 +64,6 @@ with Gpu() as gpu:
         tiles += [tile(gpu, look, moment) for look in looks]
         tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
 rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
-if not cv2.imwrite(out, np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 74]):
+if not cv2.imwrite(out, np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 66]):
     raise KfxError(f"{out}: it can't be written; is the folder there?")
 print(f"{out}: {len(looks)} looks on {', '.join(clips)}")

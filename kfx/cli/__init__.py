@@ -21,7 +21,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "list": ("list sources, sinks, effects, presets or devices", "list_things"),
     "show": ("show an effect's knobs or a preset's plan", "show"),
     "check": ("check presets without running them", "check"),
-    "bench": ("measure what effects and presets cost on this machine", "bench"),
+    "bench": ("measure what looks cost here, and how good tracking is", "bench"),
     "doctor": ("say what works on this machine, and the remedy for what doesn't", "doctor"),
 }
 _EPILOG = """examples:

@@ -36,6 +36,6 @@ def test_looks_shows_every_look(tmp_path):
     count = len(effects.names()) + len(presets.names()) + 1
     assert f"{count} looks on performer" in run("looks.py", out)
     sheet = cv2.imread(str(out))
-    assert sheet.shape == (200 * -(-count // 9), 200 * 9, 3)
-    tiles = [sheet[200 * (i // 9) :, 200 * (i % 9) :][:200, :200] for i in range(count)]
+    assert sheet.shape == (180 * -(-count // 10), 1800, 3)
+    tiles = [sheet[180 * (i // 10) :, 180 * (i % 10) :][:180, :180] for i in range(count)]
     assert all(tile.std() > 10 for tile in tiles)

@@ -17,7 +17,7 @@ GATE_GROWTH_IOD_S = 6.0  # and so much farther for each second it was out of sig
 MEMORY_S = 4.0  # a slot is kept for its performer for so long
 SHAPE_SCALE = 0.06  # iod: typical difference of shape between two people
 SAME_SHAPE = 0.45  # a lost performer may come back anywhere with a shape difference below this:
-# on 23 clips most people keep below 0.3 of themselves, turned heads less; 95 % of others are above 0.42
+# on 23 clips most people keep below 0.3 of themselves, turned heads less; others are above 0.42
 HIDDEN_S = 1.0  # who is gone for no longer was behind somebody: the shape rules nobody out
 SEARCH_S = 1.0  # for so long the place where a lost performer is expected grows
 FRONTAL = 0.94  # cosine of the turn up to which a face shows its shape truly

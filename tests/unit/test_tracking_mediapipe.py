@@ -1,5 +1,6 @@
 """The MediaPipe finder: what it reads from messages, where it looks, small faces."""
 
+from contextlib import closing
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -68,3 +69,21 @@ def test_faces_of_45_pixels_are_found_within_a_second():
     true = sorted((f.landmarks[4, :2] * 0.35 + (300, 200)).tolist() for f in whole.truth)
     np.testing.assert_allclose(found, true, atol=4)
     assert min(f.box[3] - f.box[1] for f in whole.truth) * 0.35 < 48
+
+
+@pytest.mark.parametrize(
+    ("tall", "score", "followed"),
+    [(17, 0.95, False), (40, 0.68, False), (40, 0.75, True), (90, 0.55, True)],
+)
+def test_a_lamp_is_no_face(monkeypatch, tall, score, followed):
+    """What the detector takes for a small face, it must be sure of."""
+    box = SimpleNamespace(xmin=0.5, ymin=0.5, width=tall / 360, height=tall / 360)
+    location = SimpleNamespace(relative_bounding_box=box)
+    seen = SimpleNamespace(detections=[SimpleNamespace(location_data=location, score=[score])])
+    crops = []
+    monkeypatch.setattr(finder._Crop, "find", lambda crop, rgb: crops.append(crop))
+    with closing(finder.MediaPipe(4)) as faces:
+        faces._detector = SimpleNamespace(process=lambda part: seen, close=lambda: None)
+        rgb = np.zeros((360, 360, 3), np.uint8)
+        assert faces._search(rgb, [], (slice(0, 360), slice(0, 360))) == []
+    assert bool(crops) == followed

@@ -30,6 +30,8 @@ TILE = 0.67  # side of a tile in heights of the picture
 TILE_STEP = 0.75  # from one tile to the next at most, in sides
 TRACK_SIDE_PX = 1280  # a longer picture is tracked on a copy of this size
 CROP_FACES = 2.2  # side of a crop in face heights
+LEAST_PX = 20  # height of a detection; what is smaller is as often a lamp as a face
+SURE, SURE_BELOW_PX = 0.7, 48  # a small detection must be so sure: lamps were seen at 0.68
 LOST_AFTER = 3  # frames without a face after which a crop is given up
 
 Picture = npt.NDArray[np.uint8]
@@ -151,12 +153,15 @@ class MediaPipe:
             box = detection.location_data.relative_bounding_box
             x = columns.start + (box.xmin + box.width / 2) * width
             y = rows.start + (box.ymin + box.height / 2) * height
+            tall = box.height * height
+            if tall < LEAST_PX or (tall < SURE_BELOW_PX and detection.score[0] < SURE):
+                continue
             if any(_inside(x, y, points) for points in (*found, *new)):
                 continue
             if len(found) + len(new) >= self._max_faces:
                 break
             mesh = self._spare.pop() if self._spare else self._new_mesh()
-            crop = _Crop(mesh, x, y, CROP_FACES * max(box.width * width, box.height * height))
+            crop = _Crop(mesh, x, y, CROP_FACES * max(box.width * width, tall))
             self._crops.append(crop)
             points = crop.find(rgb)
             if points is not None and not any(_same(points, p) for p in (*found, *new)):

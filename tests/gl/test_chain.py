@@ -6,10 +6,10 @@ import pytest
 from kfx import effects, presets
 from kfx.engine.chain import Chain
 from kfx.engine.plan import compile_plan
-from kfx.presets import Link, Preset
 from kfx.render.gpu import Gpu
 from kfx.types import freeze
 from tests.faces import face_at, frame_of, picture, smiling, tick_of
+from tests.looks import preset_of
 
 SIZE = (320, 180)
 PIXELS = np.array(picture(*SIZE))
@@ -26,15 +26,6 @@ FACE_ONLY = [
 def gpu():
     with Gpu() as gpu:
         yield gpu
-
-
-def preset_of(*names, **values):
-    links = []
-    for name in names:
-        spec = effects.find(name)
-        known = {knob: one.default for knob, one in spec.knobs.items()}
-        links.append(Link(spec, {**known, **values}))
-    return Preset("test", "", tuple(links))
 
 
 def play(gpu, preset, frames=12, faces=None):

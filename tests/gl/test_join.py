@@ -11,10 +11,10 @@ from kfx import effects
 from kfx.engine.chain import Chain
 from kfx.engine.plan import compile_plan
 from kfx.errors import KfxError
-from kfx.presets import Link, Preset
 from kfx.render import isf_glsl, isf_join
 from kfx.render.gpu import Gpu
 from tests.faces import face_at, frame_of, picture, smiling, tick_of
+from tests.looks import preset_of
 
 SIZE = (192, 108)
 CORPUS = os.environ.get("KFX_ISF_CORPUS", "")
@@ -24,15 +24,6 @@ CORPUS = os.environ.get("KFX_ISF_CORPUS", "")
 def gpu():
     with Gpu() as gpu:
         yield gpu
-
-
-def preset_of(*names, **values):
-    links = []
-    for name in names:
-        spec = effects.find(name)
-        known = {knob: one.default for knob, one in spec.knobs.items()}
-        links.append(Link(spec, {**known, **values}))
-    return Preset("test", "", tuple(links))
 
 
 def play(gpu, preset, join, frames=3):

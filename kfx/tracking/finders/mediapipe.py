@@ -37,7 +37,8 @@ LOST_AFTER = 3  # frames without a face after which a crop is given up
 Picture = npt.NDArray[np.uint8]
 
 
-def _mediapipe() -> Any:
+def load_mediapipe() -> Any:
+    """The package, kept quiet; `KfxError` with the remedy if it can't be loaded."""
     os.environ.setdefault("GLOG_minloglevel", "2")
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
     try:
@@ -82,7 +83,7 @@ class MediaPipe:
     """FaceMesh and the full-range face detector from the MediaPipe wheel, on the CPU."""
 
     def __init__(self, max_faces: int) -> None:
-        self._mp = _mediapipe()
+        self._mp = load_mediapipe()
         self._max_faces = max_faces
         self._main = self._new_mesh()
         self._spare: list[Any] = []

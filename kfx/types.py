@@ -117,6 +117,8 @@ class Tick:
     seed: int = 0
     matte: Matte | None = None  # 255 where a person is; None where nobody asked for it
     hands: tuple[Hand, ...] = ()  # where somebody asked for them
+    signals: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
+    """What modulates knobs and no face tells: ``audio.low``, ``osc.fader1``, ``midi.cc7``, …"""
 
 
 @dataclass(frozen=True, slots=True)

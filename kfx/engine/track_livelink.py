@@ -12,6 +12,7 @@ subject's right shoulder; the turn is roll, then pitch, then yaw. Eyes are relat
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,16 +22,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from kfx import canonical as c
 from kfx import timecode
+from kfx.arkit import UNSEEN
 from kfx.engine import resample
 from kfx.engine.track_csv import code, side_path
 from kfx.errors import KfxError
 from kfx.sinks import landing
-from kfx.sinks.osc import decompose
-from kfx.tracking import pose as poses
-from kfx.tracking.arkit import UNSEEN
-from kfx.types import Face, Frame, Landmarks, SourceInfo
+from kfx.sinks.osc import pose as osc_pose
+from kfx.sinks.osc.pose import FARTHEST_DEG, decompose
+from kfx.types import Face, Frame, SourceInfo
 
 RATES = (30, 60)
 SHAPES = tuple(
@@ -49,11 +49,7 @@ ANGLES = (
     *("RightEyeYaw", "RightEyePitch", "RightEyeRoll"),
 )
 COLUMNS = ("Timecode", "BlendShapeCount", *SHAPES, *ANGLES)
-EYEBALL_IOD = 12.0 / 63.0  # radius of an eyeball over the distance between the eyes
-FARTHEST_DEG = 45.0  # eyes turn no farther; an iris behind closing lids would say so
 _NAMES = tuple(name[0].lower() + name[1:] for name in SHAPES)
-_FARTHEST = np.radians(FARTHEST_DEG)
-_CORNERS = {c.LEFT_IRIS: (362, 263), c.RIGHT_IRIS: (33, 133)}  # from the subject's right to left
 
 
 @dataclass(frozen=True)
@@ -232,30 +228,9 @@ def head_angles(quaternions: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]
 
 
 def gaze(face: Face) -> tuple[float, float, float, float]:
-    """Yaw and pitch of the left, then of the right eye in the head, in degrees, from the irises.
-
-    Where an iris lies is measured against the line between the corners of its eye, which a wrong
-    depth or a narrow face doesn't disturb. Zero is the canonical face's: iris in the middle.
-    """
-    if poses.scale(face.pose) <= poses.LEAST_SCALE:
-        return (0.0, 0.0, 0.0, 0.0)  # no face but a spot
-    points = poses.to_canonical(face.pose, face.landmarks)
-    rest = c.canonical().vertices
-    angles: list[float] = []
-    for iris, corners in _CORNERS.items():
-        width = float(np.linalg.norm(rest[corners[1], :2] - rest[corners[0], :2]))
-        off = (_in_eye(points, iris, corners) - _in_eye(rest, iris, corners)) * width
-        limited = np.clip(np.arcsin(np.clip(off / EYEBALL_IOD, -1.0, 1.0)), -_FARTHEST, _FARTHEST)
-        angles += [float(angle) for angle in np.degrees(limited)]
-    return angles[0], angles[1], angles[2], angles[3]
-
-
-def _in_eye(points: Landmarks, iris: int, corners: tuple[int, int]) -> npt.NDArray[np.float64]:
-    """(along, below) the line between two corners, both towards positive x, in its length."""
-    a, b, p = (np.nan_to_num(points[k, :2].astype(np.float64)) for k in (*corners, iris))
-    line, to = b - a, p - a
-    square = max(float(line @ line), 1e-12)
-    return np.array([to @ line, line[0] * to[1] - line[1] * to[0]]) / square
+    """Yaw and pitch of the left, then of the right eye in the head, in degrees, from the irises."""
+    a, b, c, d = (math.degrees(angle) for angle in osc_pose.gaze(face))
+    return a, b, c, d
 
 
 def label(text: str, rate: Fraction) -> Fraction:

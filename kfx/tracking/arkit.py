@@ -1,27 +1,13 @@
-"""The names of ARKit's 52 blendshapes, their order, and the landmarks kfx's net reads them from.
+"""What kfx's blendshape net says, in its order, and the landmarks it reads.
 
-"Left" is the performer's left: the side of positive x in canonical space.
+The names themselves are in `kfx.arkit`.
 """
 
 from __future__ import annotations
 
-NAMES: tuple[str, ...] = tuple(
-    """
-    eyeBlinkLeft eyeLookDownLeft eyeLookInLeft eyeLookOutLeft eyeLookUpLeft eyeSquintLeft
-    eyeWideLeft eyeBlinkRight eyeLookDownRight eyeLookInRight eyeLookOutRight eyeLookUpRight
-    eyeSquintRight eyeWideRight jawForward jawLeft jawRight jawOpen mouthClose mouthFunnel
-    mouthPucker mouthLeft mouthRight mouthSmileLeft mouthSmileRight mouthFrownLeft mouthFrownRight
-    mouthDimpleLeft mouthDimpleRight mouthStretchLeft mouthStretchRight mouthRollLower
-    mouthRollUpper mouthShrugLower mouthShrugUpper mouthPressLeft mouthPressRight
-    mouthLowerDownLeft mouthLowerDownRight mouthUpperUpLeft mouthUpperUpRight browDownLeft
-    browDownRight browInnerUp browOuterUpLeft browOuterUpRight cheekPuff cheekSquintLeft
-    cheekSquintRight noseSneerLeft noseSneerRight tongueOut
-    """.split()
-)
-"""All 52, in the order of Live Link Face."""
+from kfx.arkit import NAMES, UNSEEN
 
-UNSEEN: tuple[str, ...] = ("tongueOut",)
-"""Landmarks don't show these: always 0."""
+__all__ = ["NAMES", "POINTS", "TAUGHT", "UNSEEN"]
 
 TAUGHT: tuple[str, ...] = tuple(sorted(set(NAMES) - set(UNSEEN)))
 """The outputs of ``models/blendshapes.onnx`` in their order."""

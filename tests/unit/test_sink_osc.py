@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import socket
 import subprocess
+import threading
 import time
+from dataclasses import replace
 from fractions import Fraction
+from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pytest
@@ -15,10 +21,12 @@ from hypothesis import strategies as st
 from pythonosc.osc_bundle import OscBundle
 from pythonosc.osc_message import OscMessage
 
-from kfx import clock, sinks
+from kfx import arkit, clock, sinks
 from kfx.errors import KfxError, UsageError
 from kfx.sinks import osc
+from kfx.sinks.osc import options, wire
 from kfx.types import Face, Frame, Shot, StreamInfo, Tick
+from tests.conftest import ROOT
 
 STREAM = StreamInfo(size=(640, 360), rate=Fraction(30))
 
@@ -66,18 +74,18 @@ def receiver():
 def test_messages_are_the_bytes_of_the_specification() -> None:
     # The example of the OSC 1.0 specification.
     golden = "2f6f7363696c6c61746f722f342f6672657175656e6379002c66000043dc0000"
-    assert osc.message("/oscillator/4/frequency", "f", 440.0).hex() == golden
-    assert osc.message("/foo", "isf", 1000, "hello", 1.5).hex() == (
+    assert wire.message("/oscillator/4/frequency", "f", 440.0).hex() == golden
+    assert wire.message("/foo", "isf", 1000, "hello", 1.5).hex() == (
         "2f666f6f000000002c69736600000000000003e868656c6c6f0000003fc00000"
     )
-    assert osc.bundle(1 << 32 | 5, [osc.message("/a", "i", 1)]).hex() == (
+    assert wire.bundle(1 << 32 | 5, [wire.message("/a", "i", 1)]).hex() == (
         "2362756e646c650000000001000000050000000c2f6100002c69000000000001"
     )
 
 
 def test_time_tags_count_from_1900() -> None:
-    assert osc.time_tag(0.0) == 2208988800 << 32
-    assert osc.time_tag(1.25) == (2208988801 << 32) + (1 << 30)
+    assert wire.time_tag(0.0) == 2208988800 << 32
+    assert wire.time_tag(1.25) == (2208988801 << 32) + (1 << 30)
 
 
 def test_every_channel_over_the_wire(receiver: socket.socket) -> None:
@@ -105,14 +113,15 @@ def test_every_channel_over_the_wire(receiver: socket.socket) -> None:
 
 
 def test_eight_faces_fit_into_the_datagrams_of_macos() -> None:
-    with osc.OscSink("127.0.0.1", 9) as sink:
+    with sinks.open("osc://127.0.0.1:9", STREAM) as sink:
         datagrams = sink.datagrams(shot(*(face(slot) for slot in range(8))))
-    assert len(datagrams) == 9
-    assert max(map(len, datagrams)) < osc.MAX_DATAGRAM
+    assert len([d for d in datagrams if b"/lm\0" in d]) == 8
+    assert max(map(len, datagrams)) < options.MACOS
+    assert all(len(d) <= options.ETHERNET for d in datagrams if b"/lm\0" not in d)
 
 
 def test_a_lost_face_is_said_to_be_lost_now_and_twice_a_second() -> None:
-    with osc.OscSink("127.0.0.1", 9) as sink:
+    with sinks.open("osc://127.0.0.1:9", STREAM) as sink:
         said = []
         for index in range(90):
             faces = [face(1)] if index < 10 or index >= 70 else []
@@ -130,13 +139,10 @@ def test_an_absent_receiver_costs_nothing() -> None:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
     with sinks.open(f"osc://127.0.0.1:{port}", STREAM) as sink:
-        began = time.perf_counter()
         for _ in range(100):
             sink.write(shot(face()))
-        each_ms = (time.perf_counter() - began) * 10
-    print(f"osc write, one face: {each_ms:.3f} ms")
-    assert each_ms < 5
     sink.close()
+    assert sink.warnings == []
 
 
 @pytest.mark.parametrize(
@@ -148,8 +154,20 @@ def test_an_absent_receiver_costs_nothing() -> None:
         ("osc://127.0.0.1:0", "a host and a port are needed"),
         ("osc://127.0.0.1:70000", "the port must be a number"),
         ("osc://127.0.0.1:nine", "the port must be a number"),
+        ("osc://127.0.0.1:0?format=vmc", "a host and a port are needed"),
         ("osc://127.0.0.1:9000/face", "a host and a port are needed"),
-        ("osc://127.0.0.1:9000?format=vmc", "format: 'vmc' is unknown"),
+        ("osc://127.0.0.1:9000?format=wmc", "format: 'wmc' is unknown"),
+        ("osc://127.0.0.1:9000,10.0.0.2", "a host and a port are needed"),
+        ("osc://127.0.0.1:9000,", "a host and a port are needed"),
+        ("osc://me@127.0.0.1:9000", "a host and a port are needed"),
+        ("osc://127.0.0.1:9000?mesh=2", "mesh: '2' is not 0, 1 .floats. or blob"),
+        ("osc://127.0.0.1:9000?faces=9", "faces: '9' is not a number of faces, 1 to 8"),
+        ("osc://127.0.0.1:9000?slot=-1", "slot: '-1' is not a slot"),
+        ("osc://127.0.0.1:9000?rate=nan", "rate: 'nan' is not a number of sends"),
+        ("osc://127.0.0.1:9000?datagram=9", "datagram: '9' is not a number of bytes"),
+        ("osc://127.0.0.1:9000?names=vrm", "unknown option 'names'; format=kfx takes bs, data"),
+        ("osc://127.0.0.1:9?format=vmc&names=vrm,live", "names: 'vrm,live' is not one or more"),
+        ("osc://127.0.0.1:9?format=livelink&name=%20", "name: ' ' is not a name"),
         ("osc://127.0.0.1:9000?blob=1", "unknown option 'blob'"),
     ],
 )
@@ -157,6 +175,15 @@ def test_a_spec_that_makes_no_sense(spec: str, error: str) -> None:
     with pytest.raises(UsageError, match=error) as raised:
         sinks.open(spec, STREAM)
     assert str(raised.value).startswith(spec)
+
+
+@pytest.mark.parametrize(
+    ("form", "port"),
+    [("vmc", 39540), ("livelink", 11111), ("ifacialmocap", 49983), ("faceosc", 8338)],
+)
+def test_the_usual_port_may_be_left_out(form: str, port: int) -> None:
+    with sinks.open(f"osc://127.0.0.1,[::1]:7?format={form}", STREAM) as sink:
+        assert [r.label for r in sink._receivers] == [f"osc://127.0.0.1:{port}", "osc://[::1]:7"]
 
 
 def test_an_unknown_host_is_named() -> None:
@@ -180,9 +207,9 @@ angle = st.floats(-3.1, 3.1)
 
 @given(angle, angle, angle, st.floats(0.1, 500))
 def test_pose_comes_apart_and_together(x: float, y: float, z: float, scale: float) -> None:
-    pose = np.eye(4, dtype=np.float32)
-    pose[:3, :3] = scale * rotation(x, y, z)
-    quaternion, _, got = osc.decompose(pose)
+    matrix = np.eye(4, dtype=np.float32)
+    matrix[:3, :3] = scale * rotation(x, y, z)
+    quaternion, _, got = osc.decompose(matrix)
     assert got == pytest.approx(scale, rel=1e-4)
     assert quaternion[3] >= 0
     np.testing.assert_allclose(matrix_of(quaternion), rotation(x, y, z), atol=1e-5)
@@ -214,3 +241,165 @@ def test_oscdump_reads_it() -> None:
     assert text["/kfx/v1/face/3/id"] == ["s", '"3"']
     assert text["/kfx/v1/face/3/pose/trans"][0] == "fff"
     assert len(text["/kfx/v1/face/3/lm"]) == 1435
+
+
+def test_several_receivers_get_the_same() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as a,
+        socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as b,
+    ):
+        a.bind(("127.0.0.1", 0))
+        try:
+            b.bind(("::1", 0))
+        except OSError:
+            pytest.skip("this machine has no IPv6 loopback")
+        ports = [s.getsockname()[1] for s in (a, b)]
+        spec = f"osc://127.0.0.1:{ports[0]},[::1]:{ports[1]}?mesh=0&bs=0"
+        with sinks.open(spec, STREAM) as sink:
+            sink.write(shot(face(1)))
+        received = []
+        for one in (a, b):
+            one.settimeout(2)
+            received.append(one.recv(65536))
+    assert received[0] == received[1]
+    assert decoded(received[0])[1]["/kfx/v1/face/1/found"] == [1]
+
+
+def test_a_network_that_refuses_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with sinks.open("osc://127.0.0.1:9", STREAM) as sink:
+        monkeypatch.setattr(
+            sink._receivers[0], "send", lambda _: OSError(101, "Network is unreachable")
+        )
+        for _ in range(5):
+            sink.write(shot(face()))
+    assert sink.warnings == ["osc://127.0.0.1:9: Network is unreachable; kfx goes on trying"]
+    assert sink.unsent >= 10
+
+
+def shaped(slot: int = 0, **values: float) -> Face:
+    shapes = dict.fromkeys(arkit.NAMES, 0.25) | values
+    return face(slot, blendshapes=MappingProxyType(shapes))
+
+
+def test_blendshapes_go_out_by_name() -> None:
+    with sinks.open("osc://127.0.0.1:9?mesh=0", STREAM) as sink:
+        assert sink.needs_blendshapes
+        got: dict[str, list] = {}
+        for datagram in sink.datagrams(shot(shaped(jawOpen=0.75))):
+            got |= decoded(datagram)[1]
+    sent = {name.rpartition("/")[2]: value for name, value in got.items() if "/bs/" in name}
+    assert sent.keys() == set(arkit.NAMES)
+    assert sent["jawOpen"] == [0.75]
+    assert sent["mouthClose"] == [0.25]
+    with sinks.open("osc://127.0.0.1:9?mesh=0&bs=0", STREAM) as sink:
+        assert not sink.needs_blendshapes
+        assert all("/bs/" not in name for name in decoded(sink.datagrams(shot(shaped()))[0])[1])
+
+
+def test_a_mesh_in_pieces_and_as_a_blob() -> None:
+    expected = (face().landmarks / (640, 360, 640)).astype(np.float32)
+    with sinks.open("osc://127.0.0.1:9?datagram=1472&bs=0", STREAM) as sink:
+        datagrams = sink.datagrams(shot(face()))
+    assert max(map(len, datagrams)) <= 1472
+    values = np.full((478, 3), np.nan, np.float32)
+    for datagram in datagrams[1:]:
+        for address, part in decoded(datagram)[1].items():
+            first = int(address.removeprefix("/kfx/v1/face/0/lm/"))
+            values[first : first + len(part) // 3] = np.reshape(part, (-1, 3))
+    np.testing.assert_allclose(values, expected, rtol=1e-6)
+    with sinks.open("osc://127.0.0.1:9?mesh=blob&bs=0", STREAM) as sink:
+        blob = decoded(sink.datagrams(shot(face()))[1])[1]["/kfx/v1/face/0/lm"][0]
+    np.testing.assert_array_equal(np.frombuffer(blob, ">f4").reshape(478, 3), expected)
+
+
+def test_faces_and_slots_are_chosen() -> None:
+    three = shot(face(1), face(4), face(6))
+    for query, slots in (("faces=2", {1, 4}), ("slot=4", {4}), ("slot=0", set())):
+        with sinks.open(f"osc://127.0.0.1:9?mesh=0&{query}", STREAM) as sink:
+            got = decoded(sink.datagrams(three)[0])[1]
+        assert {int(name.split("/")[4]) for name in got if "/face/" in name} == slots
+
+
+@pytest.mark.parametrize(
+    ("source", "rate", "sent"), [(60, 30, 30), (30, 30, 30), (30, 60, 30), (50, 20, 20)]
+)
+def test_rate_thins_out(source: int, rate: int, sent: int, receiver: socket.socket) -> None:
+    spec = f"osc://127.0.0.1:{receiver.getsockname()[1]}?rate={rate}&mesh=0&bs=0"
+    jitter = np.random.default_rng(1).uniform(-0.1, 0.1, source) / source
+    with sinks.open(spec, STREAM) as sink:
+        due = [sink._due(index / source + jitter[index]) for index in range(source)]
+        assert sum(due) == pytest.approx(sent, abs=1)
+        assert sink._due(0.0), "a file that starts again goes out at once"
+
+
+def test_a_face_with_nan_is_lost() -> None:
+    broken = face(2)
+    bad = replace(broken, landmarks=np.full((478, 3), np.nan, np.float32))
+    with sinks.open("osc://127.0.0.1:9", STREAM) as sink:
+        sink.datagrams(shot(broken, captured=1.0))
+        (datagram,) = sink.datagrams(shot(bad, captured=1.1))
+    assert decoded(datagram)[1]["/kfx/v1/face/2/found"] == [0]
+
+
+def test_bundles_are_filled_to_the_brim_and_no_further() -> None:
+    parts = [wire.floats(f"/{k}", (k,)) for k in range(200)]
+    for largest in (64, 100, 1472):
+        out = wire.bundles(1, parts, largest)
+        assert max(map(len, out)) <= largest
+        assert [m.params for b in out for m in OscBundle(b)] == [[float(k)] for k in range(200)]
+        assert all(len(a) + 4 + 12 > largest for a in out[:-1])
+
+
+@pytest.mark.skipif(not shutil.which("pd"), reason="needs Pure Data (apt install puredata-core)")
+def test_pure_data_reads_it(tmp_path: Path) -> None:
+    patch = (ROOT / "examples" / "receive_osc.pd").read_text(encoding="utf-8")
+    port = free_port()
+    (tmp_path / "rig.pd").write_text(patch.replace("9000", str(port)), encoding="utf-8")
+    command = ["pd", "-nogui", "-noaudio", "-nomidi", "-stderr", "-open", str(tmp_path / "rig.pd")]
+    said = receive(command, "listening", port, shaped(0, jawOpen=0.75, eyeBlinkLeft=0.5))
+    assert "jawOpen: 0.75" in said
+    assert "eyeBlinkLeft: 0.5" in said
+    assert "found: 1" in said
+    assert "quat: 0 0 0.707107 0.707107" in said
+
+
+@pytest.mark.skipif(
+    not shutil.which("sclang"), reason="needs SuperCollider (apt install supercollider-language)"
+)
+def test_supercollider_reads_it(tmp_path: Path) -> None:
+    script = (ROOT / "examples" / "receive_osc.scd").read_text(encoding="utf-8")
+    port = free_port()
+    (tmp_path / "rig.scd").write_text(script.replace("9000", str(port)), encoding="utf-8")
+    said = receive(["sclang", str(tmp_path / "rig.scd")], "listening", port, shaped(jawOpen=0.75))
+    assert "mesh of 1434 numbers" in said
+    (age,) = re.findall(r"jawOpen 0\.75 captured (\S+) ms ago", said)
+    assert -100 < float(age) < 5000
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("", 0))
+        port: int = s.getsockname()[1]
+        return port
+
+
+def receive(command: list[str], ready: str, port: int, *faces: Face) -> str:
+    """What a program prints that says when it is `ready`, then is sent one shot."""
+    environment = os.environ | {"QT_QPA_PLATFORM": "offscreen", "QTWEBENGINE_DISABLE_SANDBOX": "1"}
+    with subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment
+    ) as program:
+        assert program.stdout
+        watch = threading.Timer(60, program.kill)
+        watch.start()
+        try:
+            for line in program.stdout:
+                if ready in line:
+                    break
+            with sinks.open(f"osc://127.0.0.1:{port}", STREAM) as sink:
+                sink.write(shot(*faces))
+            time.sleep(0.5)
+        finally:
+            watch.cancel()
+            program.kill()
+        return program.stdout.read()

@@ -10,17 +10,27 @@ from kfx.types import Sink, StreamInfo
 KINDS: dict[str, str] = {
     "file": "a file: out.mp4 (H.264), out.mov (ProRes 4444), frames/%06d.png",
     "null": "nowhere: counts frames, for measuring",
-    "preview": "a page on this machine: preview, preview:8765",
+    "preview": "a page on this machine, with the plate to compare: preview, preview:8765?open=1",
+    "obs": "OBS Studio on this machine, by the script integrations/obs/kfx_obs.py: obs, obs:8766",
+    "stream": "other programs and machines: nut://127.0.0.1:9500 (with alpha), srt://HOST:PORT, "
+    "rtsp://HOST:PORT/NAME, rtmp://…, udp://HOST:PORT",
+    "ndi": "an NDI source with alpha, needs pip install 'kfx[ndi]': ndi:Name",
+    "spout": "Spout on Windows, needs pip install SpoutGL, not tried by us: spout:Name",
+    "syphon": "Syphon on macOS, needs pip install syphon-python, not tried by us: syphon:Name",
     "vcam": "the virtual camera: vcam, vcam:/dev/video10, vcam:OBS Virtual Camera",
-    "osc": "face data as OSC bundles: osc://127.0.0.1:9000",
+    "osc": "face data: osc://127.0.0.1:9000, osc://HOST:PORT?format=vmc (or livelink, "
+    "ifacialmocap, facecap, faceosc)",
 }
+_SCHEMES = ("nut", "srt", "rtsp", "rtmp", "rtmps", "udp")  # of a stream
 _VIDEO_SUFFIXES = (".mp4", ".mov", ".png")
 
 
 def kind_of(spec: str) -> str:
     """The kind a spec names. Raises `UsageError` for a spec no sink understands."""
-    head = spec.partition(":")[0]
-    if head in KINDS and head != "file":
+    head = spec.partition(":")[0].partition("?")[0]
+    if head in _SCHEMES:
+        return "stream"
+    if head in KINDS and head not in ("file", "stream"):
         return head
     if spec.lower().endswith(_VIDEO_SUFFIXES):
         return "file"

@@ -1,24 +1,29 @@
-"""The virtual camera, run by a child process and fed through shared memory.
+"""The virtual camera, run by a process of its own and fed through shared memory.
 
-Three slots: one the child reads, one with the newest shot, one being written. So `write` is a
-copy and never waits, no picture is torn, and a camera that is late gets the newest shot.
+Three slots: one the camera reads, one with the newest shot, one being written. So `write` is a
+copy and never waits, no picture is torn, and a camera that is late gets the newest shot. Under
+``kfx live --supervise`` the camera process outlives kfx and the next kfx takes it over.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
-import subprocess
+import os
+import shutil
 import sys
+import tempfile
 import threading
-from multiprocessing.shared_memory import SharedMemory
+import zlib
+from multiprocessing.connection import Connection
 from typing import Any
 
 import numpy as np
 
 from kfx import clock
 from kfx.errors import KfxError
-from kfx.sinks.vcam_process import SLOTS
+from kfx.sinks import vcam_link
+from kfx.sinks.vcam_child import Child
 from kfx.types import Shot, StreamInfo
 
 REMEDIES = {
@@ -28,8 +33,10 @@ REMEDIES = {
     "win32": "install OBS (obsproject.com) or Unity Capture",
 }
 OPEN_TIMEOUT_S = 20.0
-RESTART_S = 2.0
-_WRITE_ERROR = b"error writing frame"  # pyvirtualcam prints this to stderr and goes on
+SPARE_S = 3.0  # after the start of a show, which has better to do with its processors
+STUCK_S = 5.0  # a camera that takes no picture for so long is closed and opened again
+RESTART_S = 2.0  # a camera that dies young is tried again so often, others at once
+_in_use: set[str] = set()  # addresses of this process's cameras
 
 
 def open_sink(spec: str, stream: StreamInfo) -> VcamSink:
@@ -40,8 +47,9 @@ def open_sink(spec: str, stream: StreamInfo) -> VcamSink:
 class VcamSink:
     """Shows every shot on a virtual camera. Raises `KfxError` if it can't be opened.
 
-    A camera lost during the show is reported in `warnings` and tried again every 2 s. `skipped`
-    counts shots a newer one replaced before the camera took them, `lost` those without a camera.
+    A camera lost during the show is reported in `warnings` and opened again, at most every 2 s.
+    `skipped` counts shots a newer one replaced before the camera took them, `lost` those without
+    a camera or of another size.
     """
 
     def __init__(self, device: str, stream: StreamInfo) -> None:
@@ -51,179 +59,215 @@ class VcamSink:
         self.sent = 0
         self.device = device
         self.native = ""  # the camera's own pixel format, e.g. "I420"
+        self.reattached = False  # the camera was there already, left by a kfx that died
         width, height = stream.size
         if width % 2 or height % 2:
             even = f"{width & ~1}x{height & ~1}"
             raise KfxError(f"virtual camera: {width}x{height} has an odd side; use --size {even}")
-        self._shape = (height, width, 4)
-        self._memory = SharedMemory(create=True, size=SLOTS * height * width * 4)
-        self._slots: Any = np.ndarray((SLOTS, *self._shape), np.uint8, buffer=self._memory.buf)
-        self._slots.fill(0)  # touch every page now, not in the first frames
-        self._command = [sys.executable, "-m", "kfx.sinks.vcam_process", self._memory.name]
-        self._command += [str(width), str(height), str(stream.rate), device]
+        self._size, self._rate, self._wanted = stream.size, str(stream.rate), device
+        self._supervised = bool(os.environ.get(vcam_link.FOLDER_VARIABLE))
+        self._folder, self._at = _rendezvous(device)
         self._lock = threading.Lock()
+        self._slots: list[Any] = []
         self._reading: int | None = None
+        self._asked = 0.0  # when it was told to read
         self._pending: int | None = None
-        self._child: subprocess.Popen[bytes] | None = None
-        self._ready = False  # the child has opened the camera
+        self._peer: Connection | None = None  # while the camera is open
+        self._child: Child | None = None
+        self._spare: Child | None = None  # loaded, for the moment the other one dies
         self._closing = threading.Event()
+        self._leaving = False  # the camera goes on without this sink
         self._opened = threading.Event()
         self._refusal = ""
         self._thread = threading.Thread(target=self._supervise, name="kfx-vcam", daemon=True)
         self._thread.start()
         if not self._opened.wait(OPEN_TIMEOUT_S):
-            self._refusal = f"no answer within {OPEN_TIMEOUT_S:.0f} s; {self._usual_remedy()}"
+            self._refusal = f"no answer within {OPEN_TIMEOUT_S:.0f} s; {_usual_remedy()}"
         if self._refusal:
             self.close()
             raise KfxError(f"virtual camera: {self._refusal}")
 
     def write(self, shot: Shot) -> None:
-        """Copy the picture (RGBA; alpha is dropped) for the camera to take when it is ready."""
+        """Copy the picture (RGBA; most cameras drop alpha) for the camera to take when ready."""
         with self._lock:
-            taken = (self._reading, self._pending)
-            slot = next(s for s in range(SLOTS) if s not in taken)
-        np.copyto(self._slots[slot], shot.pixels)
-        with self._lock:
-            if not self._ready:
+            if self._peer is None:
                 self.lost += 1
-            elif self._pending is not None:
+                return
+            slots = self._slots
+            if self._reading is not None and clock.now() - self._asked > STUCK_S and self._child:
+                self._child.kill()  # the supervising thread opens another one
+            taken = (self._reading, self._pending)
+            slot = next(s for s in range(vcam_link.SLOTS) if s not in taken)
+        if shot.pixels.shape != slots[slot].shape or shot.pixels.dtype != np.uint8:
+            self.lost += 1  # no reason to lose the camera as well
+            kind = f"{shot.pixels.shape} {shot.pixels.dtype}"
+            self._warn(f"virtual camera: a picture of {kind} was left out")
+            return
+        np.copyto(slots[slot], shot.pixels)
+        with self._lock:
+            if self._slots is not slots:  # the camera was lost meanwhile
+                self.lost += 1
+                return
+            if self._pending is not None:
                 self.skipped += 1
             self._pending = slot
             self._offer()
 
     def _offer(self) -> None:
-        """Hand the newest shot over if the child waits for one; the lock is held."""
-        child = self._child
-        if not self._ready or self._reading is not None or self._pending is None:
+        """Hand the newest shot over if the camera waits for one; the lock is held."""
+        if self._peer is None or self._reading is not None or self._pending is None:
             return
-        assert child is not None
-        assert child.stdin is not None
         with contextlib.suppress(OSError):  # it just died: the supervisor will notice
-            child.stdin.write(b"%d" % self._pending)
+            self._peer.send_bytes(b"%d" % self._pending)
             self._reading, self._pending = self._pending, None
+            self._asked = clock.now()
 
     def _supervise(self) -> None:
-        """Run the child again and again until closed, at most once every `RESTART_S`."""
+        """Talk to one camera process after the other until closed, one every `RESTART_S`."""
         while not self._closing.is_set():
             began = clock.now()
-            reason = self._run_child()
+            reason = self._attach()
             if not self._opened.is_set():
                 self._refusal = reason
                 self._opened.set()
                 return
             if not self._closing.is_set():
-                self._warn(f"virtual camera: {reason} (trying again every {RESTART_S:.0f} s)")
+                self._warn(f"virtual camera: {reason} (it is opened again)")
             self._closing.wait(max(0.0, began + RESTART_S - clock.now()))
 
+    def _attach(self) -> str:
+        """Take over a camera that is there, or start one; returns why it ended."""
+        with contextlib.suppress(OSError, EOFError, KfxError):
+            peer = vcam_link.connect(self._at)
+            hello = json.loads(peer.recv_bytes())
+            wanted = [vcam_link.VERSION, list(self._size), self._rate]
+            if [hello.get(key) for key in ("version", "size", "rate")] == wanted:
+                self.reattached = True
+                return self._talk(peer, hello) or "its process ended"
+            peer.send_bytes(b"q")
+            while not self._closing.wait(0.02):  # until nobody listens there any more
+                vcam_link.connect(self._at).close()
+        return self._run_child()
+
     def _run_child(self) -> str:
-        """One life of the child; returns why it ended."""
-        flags = getattr(subprocess, "CREATE_NO_WINDOW", 0)
-        pipe = subprocess.PIPE
+        """One life of a camera process that this sink starts; returns why it ended."""
         try:
-            child = subprocess.Popen(
-                self._command,
-                stdin=pipe,
-                stdout=pipe,
-                stderr=pipe,
-                bufsize=0,
-                creationflags=flags,
-                start_new_session=True,  # Ctrl-C and a closed terminal are the parent's to answer
-            )
+            child, self._spare = self._spare or self._new_child(), None
         except OSError as error:
             return f"can't start its process: {error}"
-        complaints = _Complaints(child)
-        with self._lock:
-            self._child = child
+        self._child = child
+        child.go()
         try:
-            return self._talk(child) or complaints.last or "its process ended"
+            peer = child.reach(self._closing)
+            if peer is None:
+                return child.last_words() or "its process ended"
+            hello = json.loads(peer.recv_bytes())
+            if "error" in hello:
+                peer.close()
+                return f"{hello['error']}; {hello['remedy'] or _usual_remedy()}"
+            return self._talk(peer, hello) or child.last_words() or "its process ended"
+        except (OSError, EOFError):
+            return child.last_words() or "its process ended"
         finally:
-            with self._lock:
-                self._ready, self._reading = False, None
-                self._child = None
-            if self._closing.is_set():
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    child.wait(1.0)
-            child.kill()
-            child.wait()
-            complaints.join()
-            for stream in (child.stdin, child.stdout, child.stderr):
-                assert stream is not None
-                stream.close()
+            if self._leaving:
+                child.forget()
+            else:
+                child.end(gently=self._closing.is_set())
+            self._child = None
 
-    def _talk(self, child: subprocess.Popen[bytes]) -> str:
-        assert child.stdout is not None
-        line = child.stdout.readline()
-        if not line:
-            return ""
-        hello = json.loads(line)
-        if "error" in hello:
-            return f"{hello['error']}; {hello['remedy'] or self._usual_remedy()}"
+    def _new_child(self) -> Child:
+        os.makedirs(self._folder, 0o700, exist_ok=True)
+        return Child(self._at, (*map(str, self._size), self._rate, self._wanted))
+
+    def _talk(self, peer: Connection, hello: dict[str, Any]) -> str:
+        """Feed the camera until it ends; returns what it said, if anything."""
+        memory = vcam_link.Memory.receive(peer, self._size)
         with self._lock:
             self.device, self.native = hello["device"], hello["native"]
-            self._ready = True
-            self._offer()
+            self._slots, self._peer = memory.slots, peer
+            self._reading = self._pending = None
         if self._opened.is_set():
             self._warn(f"virtual camera: {self.device} is back")
         self._opened.set()
-        while child.stdout.read(1) == b"+":
+        opened = clock.now()
+        try:
+            while True:
+                answer = peer.recv_bytes()
+                if self._spare is None and clock.now() - opened > SPARE_S:
+                    with contextlib.suppress(OSError):
+                        self._spare = self._new_child()
+                if not answer:  # this sink leaves, the camera stays
+                    return ""
+                if answer.startswith(b"!"):
+                    return answer[1:].decode("utf-8", "replace")
+                with self._lock:
+                    self.sent += 1
+                    self._reading = None
+                    self._offer()
+        except (EOFError, OSError):
+            return ""
+        finally:
             with self._lock:
-                self.sent += 1
-                self._reading = None
-                self._offer()
-        return ""
+                self._slots, self._peer = [], None
+            memory.close()
+            peer.close()
 
     def _warn(self, text: str) -> None:
         if text not in self.warnings:
             self.warnings.append(text)
 
-    @staticmethod
-    def _usual_remedy() -> str:
-        return REMEDIES.get(sys.platform, REMEDIES["linux"])
-
     def close(self) -> None:
         """Close the camera at once. May be called twice."""
+        self._end(b"q")
+
+    def abort(self) -> None:
+        """Like `close`; but under a supervisor the camera stays, for the next kfx."""
+        self._end(b"" if self._supervised else b"q")
+
+    def _end(self, word: bytes) -> None:
         if self._closing.is_set():
             return
-        self._closing.set()
         with self._lock:
-            child = self._child
-            if child is not None and child.stdin is not None:
+            self._closing.set()
+            self._leaving = not word
+            if self._peer is not None:
                 with contextlib.suppress(OSError):
-                    child.stdin.write(b"q")
+                    self._peer.send_bytes(word)
         self._thread.join(2.0)
-        if self._thread.is_alive() and child is not None:
+        child = self._child
+        if self._thread.is_alive() and child is not None and word:
             child.kill()
             self._thread.join(2.0)
-        self._slots = None
-        self._memory.close()
-        self._memory.unlink()
-
-    abort = close
+        if self._spare is not None:
+            self._spare.end()
+        _in_use.discard(self._at)
+        if not self._supervised:
+            shutil.rmtree(self._folder, ignore_errors=True)
 
     def __enter__(self) -> VcamSink:
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self.abort() if kind else self.close()
 
 
-class _Complaints:
-    """Reads what the child prints to stderr; ends a child that can't write to its device."""
+def _rendezvous(device: str) -> tuple[str, str]:
+    """The folder and the address of the camera process for `device`.
 
-    def __init__(self, child: subprocess.Popen[bytes]) -> None:
-        self.last = ""
-        self._child = child
-        self._thread = threading.Thread(target=self._read, name="kfx-vcam-errors", daemon=True)
-        self._thread.start()
-        self.join = self._thread.join
+    Under a supervisor both are the same in the next kfx: the n-th camera of this name.
+    """
+    folder = os.environ.get(vcam_link.FOLDER_VARIABLE, "")
+    if not folder:
+        folder = tempfile.mkdtemp(prefix="kfx-")
+        return folder, vcam_link.address(folder, "vcam")
+    number = 0
+    while True:
+        at = vcam_link.address(folder, f"vcam-{zlib.crc32(device.encode()):08x}-{number}")
+        if at not in _in_use:
+            _in_use.add(at)
+            return folder, at
+        number += 1
 
-    def _read(self) -> None:
-        assert self._child.stderr is not None
-        text, errors = b"", 0
-        while chunk := self._child.stderr.read(4096):
-            errors += chunk.count(_WRITE_ERROR)
-            text = (text + chunk)[-2000:]
-            lines = text.replace(_WRITE_ERROR, b"\n" + _WRITE_ERROR).decode("utf-8", "replace")
-            self.last = next((s for s in reversed(lines.splitlines()) if s.strip()), "").strip()
-            if errors >= 3:
-                self._child.kill()
+
+def _usual_remedy() -> str:
+    return REMEDIES.get(sys.platform, REMEDIES["linux"])

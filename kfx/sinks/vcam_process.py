@@ -1,221 +1,230 @@
-"""The child process that owns the virtual camera, so that kfx never loads pyvirtualcam (GPL-2).
+"""The process that owns the virtual camera, so that kfx never loads pyvirtualcam (GPL-2).
 
-``python -m kfx.sinks.vcam_process MEMORY WIDTH HEIGHT RATE [DEVICE]``; MEMORY is a shared memory
-block of `SLOTS` RGBA pictures. Orders come on stdin, one byte each: ``0`` ``1`` ``2`` means that
-slot holds the newest picture, ``q`` end now; end of file means kfx died: the last picture stays
-for `LINGER_S`. Replies go to stdout: one line of JSON (device, native, size, rate; or error,
-remedy), then ``+`` whenever the slot just ordered has been read and may be written again.
+``python -m kfx.sinks.vcam_process ADDRESS WIDTH HEIGHT RATE [DEVICE]`` waits for a byte on standard
+input, opens the camera and listens at ADDRESS. Whoever connects gets one message of JSON (version,
+device, native, size, rate; or error, remedy) and then the shared memory; the newest one to connect
+feeds the camera. Its messages: ``0`` ``1`` ``2`` that slot holds the newest picture, ``q`` end now,
+an empty one that it leaves (and is let go by an empty one). It is answered ``+`` when the slot just
+ordered may be written again, or ``!reason`` when the camera is lost.
+
+The device never vanishes: without new pictures the last one stays for `HOLD_S`, then a slate is
+shown, at the rate of the stream. When kfx dies the process waits for another one to connect,
+for `ORPHAN_S` or, under ``kfx live --supervise``, as long as the supervisor lives.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import queue
+import shutil
 import signal
 import sys
 import threading
-from collections.abc import Callable
 from fractions import Fraction
-from typing import Any
-
-import numpy as np
+from importlib import import_module
+from multiprocessing.connection import Connection, Listener
+from typing import Any, NamedTuple
 
 from kfx import clock
-from kfx.sinks import v4l2
+from kfx.sinks import vcam_link
+from kfx.sinks.slate import slate
+from kfx.sinks.vcam_device import Device, Refused, open_device
 
-SLOTS = 3
-LINGER_S = 2.0
-CLAIM_S = 0.5  # a living writer sends more than two frames a second
-
-
-class Refused(Exception):
-    """The camera can't be opened: what is wrong, and a remedy if it is not the usual one."""
-
-    def __init__(self, error: str, remedy: str = "") -> None:
-        super().__init__(error)
-        self.remedy = remedy
+HOLD_S = 2.0  # the last picture stays so long
+ORPHAN_S = 5.0  # without a supervisor the camera ends so long after kfx has died
+_WRITE_ERROR = b"error writing frame"  # pyvirtualcam prints this to stderr and goes on
+_WRITE_ERRORS = 3
 
 
-def _attach(name: str) -> Any:
-    """The parent's shared memory, without telling this process's resource tracker (before
-    Python 3.13 it would unlink the parent's memory when this process ends).
-    """
-    from multiprocessing import resource_tracker, shared_memory
+class News(NamedTuple):
+    """What a thread tells the camera's: `data` None is a new connection, empty its end."""
 
-    register = resource_tracker.register
-    resource_tracker.register = lambda *_: None  # type: ignore[assignment]
-    try:
-        return shared_memory.SharedMemory(name)
-    finally:
-        resource_tracker.register = register
+    peer: Connection | None
+    data: bytes | None
 
 
-def _candidates(device: str) -> list[str | None]:
-    """The devices to try: paths on Linux, names elsewhere, None for pyvirtualcam's choice."""
-    if sys.platform != "linux":
-        return [device or None]
-    if device.startswith("/"):
-        return [device]
-    if device:
-        path = v4l2.named(device)
-        if path is None:
-            names = ", ".join(f"{name} ({at})" for at, name in v4l2.devices()) or "none"
-            raise Refused(f"no device is called {device!r} (there are: {names})")
-        return [path]
-    return [node.path for node in v4l2.loopbacks()] or [None]
+Inbox = queue.SimpleQueue[News]
 
 
-def _prepare(path: str) -> None:
-    """Check and, where v4l2loopback 0.12 is stuck, mend the device before it is opened."""
-    try:
-        node = v4l2.query(path)
-    except PermissionError:
-        raise Refused(
-            f"{path}: permission denied", "sudo usermod -aG video $USER, then log in again"
-        ) from None
-    except OSError as error:
-        if error.errno == errno.ENOTTY:
-            raise Refused(f"{path}: not a video device") from None
-        raise Refused(f"{path}: {os.strerror(error.errno or 0)}") from None
-    if not node.loopback:
-        raise Refused(f"{path}: {node.name or 'this device'} is no v4l2loopback device")
-    if not node.output and not _claim(path, node.capture):
-        raise Refused(f"{path}: another program is sending to it", "close that program")
+def _accept(listener: Listener, inbox: Inbox) -> None:
+    while True:
+        try:
+            peer = listener.accept()
+        except (OSError, EOFError):
+            continue
+        inbox.put(News(peer, None))
+        threading.Thread(target=_read, args=(peer, inbox), daemon=True).start()
 
 
-def _claim(path: str, watched: bool) -> bool:
-    """Mend a device that is no output; False if that is because somebody sends to it.
-
-    With a reader attached, v4l2loopback 0.12 looks the same whether its writer lives or is gone.
-    But a living writer's next frame takes the output flag away again.
-    """
-    v4l2.mend(path)
-    until = clock.now() + (CLAIM_S if watched else 0.0)
-    while v4l2.query(path).output:
-        if clock.now() >= until:
-            return True
-        clock.pause(0.02)
-    return False
+def _read(peer: Connection, inbox: Inbox) -> None:
+    with contextlib.suppress(EOFError, OSError):
+        while data := peer.recv_bytes():
+            inbox.put(News(peer, data))
+    inbox.put(News(peer, b""))
 
 
-def open_camera(device: str, width: int, height: int, rate: Fraction) -> Any:
-    """Open the first candidate that works. Raises `Refused`."""
+def _watch_supervisor(folder: str, inbox: Inbox) -> None:
+    """Nothing is ever sent here: the end of the connection is the news."""
+    with contextlib.suppress(EOFError, OSError):
+        vcam_link.connect(vcam_link.address(folder, vcam_link.LIFELINE)).recv_bytes()
+    inbox.put(News(None, b"q"))
+
+
+def _watch_complaints(inbox: Inbox) -> None:
+    """A camera that can't be written to only prints: read stderr, and pass it on."""
+    read_end, write_end = os.pipe()
+    keep = os.dup(2)
+    os.dup2(write_end, 2)
+    os.close(write_end)
+
+    def watch() -> None:
+        text, errors = b"", 0
+        while chunk := os.read(read_end, 4096):
+            with contextlib.suppress(OSError):
+                os.write(keep, chunk)
+            text = (text + chunk)[-2000:]
+            errors += chunk.count(_WRITE_ERROR)
+            if errors >= _WRITE_ERRORS:
+                last = _WRITE_ERROR + text.rpartition(_WRITE_ERROR)[2]
+                inbox.put(News(None, b"!" + last.strip()))
+                errors = 0
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+class Host:
+    """Feeds `device` from whoever is connected."""
+
+    def __init__(self, device: Device, rate: Fraction, inbox: Inbox, *, supervised: bool) -> None:
+        self._device = device
+        self._memory = vcam_link.Memory(device.size)
+        self._period_s = 1.0 / float(rate)
+        self._hello = {
+            "version": vcam_link.VERSION,
+            "device": device.name,
+            "native": device.native,
+            "size": list(device.size),
+            "rate": str(rate),
+        }
+        self._inbox = inbox
+        self._supervised = supervised
+        self._peer: Connection | None = None
+        self._heard = clock.now()
+        self._slated = False
+        self._end_at = float("inf")
+
+    def serve(self) -> None:
+        """Send what is ordered; repeat the picture at the rate of the stream in between."""
+        self._device.send()  # with exclusive_caps a reader sees no camera before a picture
+        due = clock.now() + self._period_s
+        while clock.now() < self._end_at:
+            try:
+                news = self._inbox.get(timeout=max(0.0, due - clock.now()))
+            except queue.Empty:
+                self._slate_if_silent()
+                self._device.send()
+                due = max(due + self._period_s, clock.now())
+                continue
+            if news.data is None:
+                self._welcome(news.peer)
+            elif news.data == b"q" and news.peer in (None, self._peer):
+                return
+            elif news.data.startswith(b"!"):
+                self._tell(news.data)
+                return
+            elif news.peer is self._peer:
+                if not news.data:
+                    self._tell(b"")  # to one who leaves the camera to the next kfx
+                    self._peer = None
+                    if not self._supervised:
+                        self._end_at = clock.now() + ORPHAN_S
+                    continue
+                self._device.show(self._memory.slots[int(news.data)])
+                self._tell(b"+")
+                self._device.send()
+                self._heard, self._slated = clock.now(), False
+                # A punctual kfx never meets a repeat.
+                due = self._heard + 1.5 * self._period_s
+
+    def _slate_if_silent(self) -> None:
+        if not self._slated and clock.now() - self._heard > HOLD_S:
+            self._device.show(slate(*self._device.size))
+            self._slated = True
+
+    def _welcome(self, peer: Connection | None) -> None:
+        self._peer = peer
+        self._end_at = float("inf")
+        self._tell(json.dumps(self._hello).encode())
+        assert peer is not None
+        with contextlib.suppress(OSError):  # it died meanwhile; its reader says so too
+            self._memory.hand_over(peer)
+
+    def _tell(self, data: bytes) -> None:
+        if self._peer is not None:
+            with contextlib.suppress(OSError):
+                self._peer.send_bytes(data)
+
+
+def _load() -> None:
+    """What takes time, before anybody waits for it."""
+    for name in ("cv2", "pyvirtualcam"):
+        with contextlib.suppress(ImportError):  # told when the camera is opened
+            import_module(name)
+
+
+def _open(device: str, size: tuple[int, int], rate: Fraction) -> Device:
     try:
         import pyvirtualcam
     except ImportError as error:
         raise Refused(f"pyvirtualcam is missing ({error})", "pip install pyvirtualcam") from None
-    first: Refused | None = None
-    for path in _candidates(device):
-        try:
-            if path and sys.platform == "linux":
-                _prepare(path)
-            return _checked(
-                pyvirtualcam.Camera(width, height, float(rate), device=path), width, height, rate
-            )
-        except Refused as refused:
-            first = first or refused
-        except Exception as error:  # pyvirtualcam raises RuntimeError and ValueError alike
-            text = " ".join(str(error).split()).rstrip(".")
-            first = first or Refused(text.removeprefix("'v4l2loopback' backend: "))
-    assert first is not None
-    raise first
+    return open_device(pyvirtualcam, device, size, rate)
 
 
-def _checked(camera: Any, width: int, height: int, rate: Fraction) -> Any:
-    """`camera`, once the driver confirms the format: pyvirtualcam doesn't look at its answer."""
-    if sys.platform != "linux":
-        return camera
-    path = str(camera.device)
-    with contextlib.suppress(OSError):
-        real_width, real_height, fourcc = v4l2.picture_format(path)
-        if (real_width, real_height, fourcc) != (width, height, "YU12"):
-            camera.close()
-            raise Refused(
-                f"{path}: a reader holds it at {real_width}x{real_height} {fourcc}, "
-                f"not {width}x{height} YU12",
-                f"close the program that shows it, or use --size {real_width}x{real_height}"
-                if fourcc == "YU12"
-                else "close the program that shows it",
-            )
-        v4l2.announce_rate(path, rate)
-    return camera
-
-
-def _read_orders(orders: queue.SimpleQueue[bytes]) -> None:
-    while order := os.read(0, 1):
-        orders.put(order)
-    orders.put(b"")
-
-
-def serve(camera: Any, slots: list[Any], rate: Fraction, reply: Callable[[bytes], None]) -> None:
-    """Send what is ordered, newest first; repeat the last picture at `rate` in between."""
-    import cv2  # after the hello: nothing before the first frame needs it
-
-    cv2.setNumThreads(1)
-    orders: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-    threading.Thread(target=_read_orders, args=(orders,), daemon=True).start()
-    period_s = 1.0 / float(rate)
-    picture = np.zeros((*slots[0].shape[:2], 3), np.uint8)
-    camera.send(picture)  # with exclusive_caps a reader sees no camera before the first picture
-    due = clock.now() + period_s
-    end_at = float("inf")
-    while clock.now() < end_at:
-        try:
-            order = orders.get(timeout=max(0.0, due - clock.now()))
-        except queue.Empty:
-            camera.send(picture)
-            due = max(due + period_s, clock.now())
-            continue
-        if order == b"q":
-            return
-        if order == b"":
-            end_at = clock.now() + LINGER_S
-            continue
-        cv2.cvtColor(slots[int(order)], cv2.COLOR_RGBA2RGB, dst=picture)
-        reply(b"+")
-        camera.send(picture)
-        due = clock.now() + 1.5 * period_s  # a punctual parent never meets a repeat
+def _refuse(inbox: Inbox, refused: Refused) -> None:
+    """Tell the one who started this process why there is no camera."""
+    answer: dict[str, Any] = {"error": str(refused), "remedy": refused.remedy}
+    with contextlib.suppress(queue.Empty, OSError):
+        while (news := inbox.get(timeout=ORPHAN_S)).data is not None:
+            pass
+        assert news.peer is not None
+        news.peer.send_bytes(json.dumps(answer).encode())
+        inbox.get(timeout=ORPHAN_S)  # until it has read the answer and gone
 
 
 def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
-    out = os.dup(1)
-    os.dup2(2, 1)  # whatever a library prints must not look like a reply
-
-    def reply(data: bytes) -> None:
-        with contextlib.suppress(OSError):  # the parent died: stdin says so too
-            os.write(out, data)
-
-    memory_name, width, height = arguments[0], int(arguments[1]), int(arguments[2])
-    rate, device = Fraction(arguments[3]), arguments[4] if len(arguments) > 4 else ""
+    _load()
+    if not os.read(0, 1):
+        return 0  # kfx has ended without needing it
+    at, size, rate = arguments[0], (int(arguments[1]), int(arguments[2])), Fraction(arguments[3])
+    name = arguments[4] if len(arguments) > 4 else ""
+    folder = os.environ.get(vcam_link.FOLDER_VARIABLE, "")
+    inbox: Inbox = queue.SimpleQueue()
+    listener = vcam_link.listen(at)
+    threading.Thread(target=_accept, args=(listener, inbox), daemon=True).start()
+    if folder:
+        threading.Thread(target=_watch_supervisor, args=(folder, inbox), daemon=True).start()
     try:
-        camera = open_camera(device, width, height, rate)
+        device = _open(name, size, rate)
     except Refused as refused:
-        reply(json.dumps({"error": str(refused), "remedy": refused.remedy}).encode() + b"\n")
+        _refuse(inbox, refused)
         return 1
-    memory = _attach(memory_name)
     try:
-        slots = list(np.ndarray((SLOTS, height, width, 4), np.uint8, buffer=memory.buf))
-        hello = {
-            "device": str(camera.device),
-            "native": str(camera.native_fmt),
-            "size": [camera.width, camera.height],
-            "rate": float(camera.fps),
-        }
-        reply(json.dumps(hello).encode() + b"\n")
-        serve(camera, slots, rate, reply)
+        import cv2
+
+        cv2.setNumThreads(1)
+        _watch_complaints(inbox)
+        Host(device, rate, inbox, supervised=bool(folder)).serve()
     finally:
-        camera.close()
-        slots = []
-        with contextlib.suppress(BufferError):
-            memory.close()
+        device.close()
+        if not folder:
+            shutil.rmtree(os.path.dirname(at), ignore_errors=True)
     return 0
 
 
 if __name__ == "__main__":
     code = main(sys.argv[1:])
-    # The thread that reads stdin may still block in it; a normal exit would be stuck with it.
+    # Threads may still block in a read; a normal exit would wait for what they hold.
     os._exit(code)

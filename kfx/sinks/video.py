@@ -15,6 +15,8 @@ from av.video.reformatter import ColorRange, Interpolation, VideoReformatter
 
 from kfx.errors import KfxError
 from kfx.sinks import landing
+from kfx.sinks.rescue import OPTIONS as RECORDING
+from kfx.sinks.rescue import Disk, adopt, mend
 from kfx.sinks.video_audio import AudioTrack
 from kfx.sinks.video_recipe import MATRICES, RECIPES, coded_tags
 from kfx.types import Pixels, Shot, StreamInfo
@@ -57,7 +59,10 @@ class VideoSink:
             )
         if stream.has_alpha and not recipe.alpha:
             self.warnings.append(f"{target.suffix} has no alpha: laid over black")
+        if stream.live:
+            self.warnings += [f"an unfinished recording was kept as {p}" for p in adopt(target)]
         self._landing = landing.Landing(spec, target)
+        self._disk: Disk | None = None
         self._container = None
         self._audio: AudioTrack | None = None
         try:
@@ -73,11 +78,14 @@ class VideoSink:
         recipe, stream = self._recipe, self._stream
         odd = self._coded[0] % 2 and recipe.odd_width
         codec, options = recipe.odd_width if odd else (recipe.codec, recipe.options)
+        file: Disk | str = str(self._landing.path.resolve())
+        if stream.live:
+            file = self._disk = Disk(self._landing.path)
         self._container = av.open(
-            str(self._landing.path.resolve()),
+            file,
             "w",
             format=recipe.format,
-            container_options=recipe.container_options,
+            container_options=RECORDING if stream.live else recipe.container_options,
         )
         video = self._container.add_stream(codec, stream.rate, options=dict(options))
         video.width, video.height = self._coded
@@ -117,7 +125,7 @@ class VideoSink:
             if self._audio:
                 self._audio.write_until(Fraction(pts, self._scale))
         except (av.FFmpegError, OSError) as error:
-            raise landing.failure(self._spec, error) from None
+            raise self._ended_by(error) from None
         self._last_pts = pts
         self.written += 1
 
@@ -132,9 +140,10 @@ class VideoSink:
             if self._audio:
                 self._audio.finish()
             self._container.close()
+            if self._disk:
+                self._disk.close()
         except (av.FFmpegError, OSError) as error:
-            self.abort()
-            raise landing.failure(self._spec, error) from None
+            raise self._ended_by(error) from None
         except BaseException:
             self.abort()
             raise
@@ -148,19 +157,45 @@ class VideoSink:
     def abort(self) -> None:
         if self._done:
             return
+        self._let_go()
+        self._landing.discard()
+
+    def _let_go(self) -> None:
         self._done = True
         if self._audio:
             self._audio.close()
         if self._container:
-            with suppress(av.FFmpegError, OSError, ValueError):  # half a file, about to go
+            with suppress(av.FFmpegError, OSError, ValueError):  # half a file
                 self._container.close()
-        self._landing.discard()
+        if self._disk:
+            self._disk.close()
+
+    def _ended_by(self, error: Exception) -> KfxError:
+        """What to tell the user; of a recording everything up to the last second is kept."""
+        fault = landing.failure(self._spec, (self._disk and self._disk.error) or error)
+        if not self._stream.live:
+            self.abort()
+            return fault
+        if not self._done:
+            self._let_go()
+            with suppress(KfxError, OSError):
+                if mend(self._landing.path):
+                    self._landing.land()
+                    return KfxError(f"{fault}; what was recorded before is kept")
+            self._landing.discard()
+        return fault
 
     def __enter__(self) -> VideoSink:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        self.abort() if kind else self.close()
+        if kind is None:
+            self.close()
+        elif self._stream.live:  # whatever broke, the take is not to be had again
+            with suppress(KfxError):
+                self.close()
+        else:
+            self.abort()
 
     def _align_audio(self, time: Fraction) -> None:
         """A cut asked for between two frames starts at the later one: so does its audio."""

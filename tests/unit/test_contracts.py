@@ -10,7 +10,9 @@ import pytest
 from kfx import sinks, sources
 from kfx.types import Face, Frame, Shot, StreamInfo, Tick
 from tests.unit import media
-from tests.unit.test_sink_vcam import FAKE
+from tests.unit.test_sink_ndi import fake_ndi  # noqa: F401 - a fixture
+from tests.unit.test_sink_textures import fake_textures  # noqa: F401 - a fixture
+from tests.unit.test_sink_vcam import FAKES
 from tests.unit.test_source_camera import fake  # noqa: F401 - a fixture
 
 SIZE = (64, 48)
@@ -60,18 +62,25 @@ def test_every_source(spec):
             assert face.landmarks.shape == (478, 3)
 
 
-SINKS = ["out.mp4", "out.mov", "%04d.png", "null", "osc://127.0.0.1:9", "preview:0", "vcam"]
+SINKS = [
+    *("out.mp4", "out.mov", "%04d.png", "null", "osc://127.0.0.1:9", "preview:0", "vcam"),
+    *("obs:28766", "udp://127.0.0.1:9", "nut://127.0.0.1:28767", "ndi:Name"),
+    *("spout:Name", "syphon:Name"),
+]
 
 
 @pytest.fixture(params=SINKS)
 def target(request, tmp_path, monkeypatch):
     """A spec of every kind of sink, files in an empty folder."""
     if request.param == "vcam":
-        fakes = tmp_path / "fakes"
-        fakes.mkdir()
-        (fakes / "pyvirtualcam.py").write_text(FAKE)
-        monkeypatch.setenv("PYTHONPATH", str(fakes))
-        monkeypatch.setenv("FAKE_LOG", str(fakes / "log"))
+        monkeypatch.setenv("PYTHONPATH", str(FAKES))
+        monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
+    if request.param.startswith("ndi"):
+        request.getfixturevalue("fake_ndi")
+    if request.param.startswith(("spout", "syphon")):
+        request.getfixturevalue("fake_textures")(
+            "win32" if request.param.startswith("spout") else "darwin"
+        )
     if request.param.startswith("preview"):
         return "preview"
     if sinks.kind_of(request.param) == "file":

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -448,3 +449,130 @@ def test_clips_of_others_survive(tmp_path, name, suffix):
         command += ["-enc_time_base", "1:90000", "-f", "null", "-"]
         told = subprocess.run(command, capture_output=True, text=True)
         assert (told.returncode, told.stderr) == (0, "")
+
+
+class Quota:
+    """Lets a file grow to a number of bytes, then the disk is full."""
+
+    def __init__(self, monkeypatch, limit):
+        from kfx.sinks import rescue
+
+        real = rescue.Disk.write
+        self.calls_after = 0
+
+        def write(disk, data):
+            if disk.error is None and disk.tell() + len(data) > limit:
+                disk.error = OSError(errno.ENOSPC, "No space left on device")
+            elif disk.error is not None:
+                self.calls_after += 1
+            return real(disk, data)
+
+        monkeypatch.setattr(rescue.Disk, "write", write)
+
+
+def noise(count, size=(320, 240)):
+    rng = np.random.default_rng(0)
+    return [rng.integers(0, 255, (size[1], size[0], 4), np.uint8) for _ in range(count)]
+
+
+def record(path, pictures, *, rate=30):
+    info = StreamInfo((pictures[0].shape[1], pictures[0].shape[0]), Fraction(rate), live=True)
+    with sinks.open(str(path), info) as sink:
+        for index, picture in enumerate(pictures):
+            frame = Frame(picture, index, Fraction(0), 0.0)
+            sink.write(Shot(picture, Tick(index, index / rate, 0.0, frame)))
+    return sink
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov"])
+def test_a_recording_becomes_an_ordinary_file(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    record(path, [media.numbered(i) for i in range(75)])
+    data = path.read_bytes()
+    assert b"moof" not in data[:200]
+    info, frames = read(path)
+    assert (info.rate, info.frame_count) == (30, 75)
+    assert [round(float(f.time) * 30) for f in frames] == list(range(75))
+    assert [media.number_of(f.pixels) for f in frames] == [i % 25 for i in range(75)]
+    assert os.listdir(tmp_path) == [path.name]
+
+
+@pytest.mark.parametrize(("name", "share"), [("a.mp4", 0.7), ("a.mp4", 0.995), ("a.mov", 0.7)])
+def test_a_disk_that_fills_up_leaves_a_film_of_what_came_before(tmp_path, monkeypatch, name, share):
+    """In the middle, and while the end of the file is being written."""
+    pictures = noise(75)
+    record(tmp_path / "whole" / name, pictures)
+    size = (tmp_path / "whole" / name).stat().st_size
+    Quota(monkeypatch, int(size * share))
+    with pytest.raises(KfxError, match=r"the disk is full; .*; what was recorded before is kept"):
+        record(tmp_path / name, pictures)
+    frames = read(tmp_path / name)[1]
+    assert 30 <= len(frames) <= 75
+    whole = frames[:-4]  # the last fragment ends in coded order, not in the order shown
+    assert [round(float(f.time) * 30) for f in whole] == list(range(len(whole)))
+    assert sorted(os.listdir(tmp_path)) == sorted([name, "whole"])
+
+
+def test_a_disk_that_is_full_at_once_leaves_nothing(tmp_path, monkeypatch):
+    Quota(monkeypatch, 1000)
+    with pytest.raises(KfxError, match=r"the disk is full; make room and render again$"):
+        record(tmp_path / "a.mp4", noise(40))
+    assert os.listdir(tmp_path) == []
+
+
+RECORD = """
+import os, signal, sys
+sys.path.insert(0, "tests/unit")
+from tests.unit.test_sink_file import *
+path, info = Path(sys.argv[1]), StreamInfo(SIZE, Fraction(30), live=True)
+sink = sinks.open(str(path), info)
+for index in range(200):
+    picture = media.numbered(index)
+    frame = Frame(picture, index, Fraction(0), 0.0)
+    sink.write(Shot(picture, Tick(index, index / 30, 0.0, frame)))
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file can't be renamed on Windows")
+def test_the_recording_of_a_killed_kfx_is_kept_beside_the_next_one(tmp_path):
+    path = tmp_path / "take.mp4"
+    root = Path(__file__).parents[2]
+    subprocess.run([sys.executable, "-c", RECORD, str(path)], cwd=root, check=False)
+    assert not path.exists()
+    sink = record(path, [media.numbered(i) for i in range(40)])
+    rescued = tmp_path / "take.rescued-1.mp4"
+    assert sink.warnings == [f"an unfinished recording was kept as {rescued}"]
+    assert sorted(os.listdir(tmp_path)) == ["take.mp4", "take.rescued-1.mp4"]
+    frames = read(rescued)[1]
+    assert len(frames) >= 100
+    whole = frames[:-4]  # the last fragment ends in coded order, not in the order shown
+    assert [media.number_of(f.pixels) for f in whole] == [i % 25 for i in range(len(whole))]
+
+
+def test_a_show_that_breaks_keeps_its_recording(tmp_path):
+    info = StreamInfo(SIZE, Fraction(30), live=True)
+
+    def show():
+        with sinks.open(str(tmp_path / "a.mp4"), info) as sink:
+            for index in range(10):
+                frame = Frame(media.numbered(index), index, Fraction(0), 0.0)
+                sink.write(Shot(frame.pixels, Tick(index, index / 30, 0.0, frame)))
+            raise RuntimeError("elsewhere")
+
+    with pytest.raises(RuntimeError, match="elsewhere"):
+        show()
+    assert len(read(tmp_path / "a.mp4")[1]) == 10
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks are POSIX")
+def test_a_recording_in_progress_is_left_alone(tmp_path):
+    info = StreamInfo(SIZE, Fraction(30), live=True)
+    with sinks.open(str(tmp_path / "a.mp4"), info) as first:
+        for index in range(80):
+            frame = Frame(media.numbered(index), index, Fraction(0), 0.0)
+            first.write(Shot(frame.pixels, Tick(index, index / 30, 0.0, frame)))
+        record(tmp_path / "a.mp4", [media.numbered(0)] * 3)
+        assert os.listdir(tmp_path) != ["a.mp4"]
+    assert len(read(tmp_path / "a.mp4")[1]) == 80
+    assert os.listdir(tmp_path) == ["a.mp4"]

@@ -73,7 +73,7 @@ def test_the_newest_picture_is_shown(sink, flipped: bool) -> None:
 def test_page_and_state(sink) -> None:
     with urllib.request.urlopen(sink.url, timeout=3) as answer:
         page = answer.read().decode()
-    assert "/stream" in page
+    assert "/picture" in page
     assert "http" not in page.replace("http-equiv", "")  # nothing is loaded from elsewhere
     for _ in range(30):
         sink.write(shot((1, 2, 3)))
@@ -165,3 +165,70 @@ def test_only_this_machine_is_answered(sink) -> None:
 def test_no_port(spec: str) -> None:
     with pytest.raises(UsageError, match="is no port; write preview:8765"):
         sinks.open(spec, STREAM)
+
+
+def picture(port: int, query: str) -> tuple[int, list[np.ndarray]]:
+    """Count and RGB pictures of one answer of /picture."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
+    connection.request("GET", "/picture?" + query)
+    answer = connection.getresponse()
+    lengths = [int(n) for n in answer.headers["X-Kfx-Lengths"].split(",")]
+    found = []
+    for length in lengths:
+        data = np.frombuffer(answer.read(length), np.uint8)
+        found.append(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1])
+    connection.close()
+    return int(answer.headers["X-Kfx-Count"]), found
+
+
+def test_a_picture_comes_with_the_plate_of_the_same_frame(sink) -> None:
+    plate = np.full((48, 64, 4), (10, 200, 30, 255), np.uint8)
+    for value in (40, 90):
+        changed = np.full((48, 64, 4), (value, 20, 20, 255), np.uint8)
+        sink.write(Shot(changed, Tick(0, 0.0, 0.0, Frame(plate, 0, Fraction(0), 0.0))))
+    count, (picked, clean) = picture(sink.port, "after=0&plate=1")
+    assert count == 2
+    assert np.abs(picked[20, 20].astype(int) - (90, 20, 20)).max() < 8
+    assert np.abs(clean[20, 20].astype(int) - (10, 200, 30)).max() < 8
+    assert len(picture(sink.port, "after=1")[1]) == 1
+    assert sink.viewers == 0
+
+
+def test_what_is_transparent_is_black(sink) -> None:
+    pixels = np.full((48, 64, 4), (200, 100, 60, 255), np.uint8)
+    pixels[:, :32, 3] = 0
+    pixels[:, 48:, 3] = 128
+    sink.write(Shot(pixels, Tick(0, 0.0, 0.0, Frame(pixels, 0, Fraction(0), 0.0))))
+    seen = picture(sink.port, "after=0")[1][0].astype(int)
+    assert np.abs(seen[20, 12] - (0, 0, 0)).max() < 8
+    assert np.abs(seen[20, 40] - (200, 100, 60)).max() < 8
+    assert np.abs(seen[20, 58] - (100, 50, 30)).max() < 8
+
+
+def test_a_viewer_waits_for_what_is_newer(sink) -> None:
+    sink.write(shot((1, 2, 3)))
+    threading.Timer(0.1, sink.write, [shot((200, 2, 3))]).start()
+    count, (picked,) = picture(sink.port, "after=1")
+    assert count == 2
+    assert picked[30, 20, 0] > 150
+
+
+def test_the_networks_are_served_only_when_asked_for() -> None:
+    with sinks.open(f"preview:{free_port()}?host=0.0.0.0", STREAM) as sink:
+        assert sink._server.server_address[0] == "0.0.0.0"
+        assert sink.url.startswith("http://127.0.0.1:")
+        assert get(sink.port, "/", Host=f"192.0.2.7:{sink.port}").status == 200
+        assert get(sink.port, "/", Host=f"evil.example:{sink.port}").status == 403
+    with pytest.raises(UsageError, match="is no IPv4 address"):
+        sinks.open("preview?host=everywhere", STREAM)
+
+
+def test_the_page_is_opened_when_asked_for(monkeypatch) -> None:
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    with sinks.open(f"preview:{free_port()}?open=0", STREAM):
+        assert opened == []
+    with sinks.open(f"preview:{free_port()}?open=1", STREAM) as sink:
+        assert opened == [sink.url]
+    with pytest.raises(UsageError, match="unknown option opn=1; preview takes host=ADDRESS, open"):
+        sinks.open("preview?opn=1", STREAM)

@@ -7,50 +7,32 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from fractions import Fraction
+from multiprocessing.connection import Listener
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from kfx import sinks
 from kfx.errors import KfxError
-from kfx.sinks import v4l2
+from kfx.sinks import slate, v4l2, vcam, vcam_device, vcam_link, vcam_setup
+from kfx.sinks.slate import BACKGROUND
 from kfx.sinks.vcam import REMEDIES, VcamSink
 from kfx.types import Frame, Shot, StreamInfo, Tick
 
 SHIM = Path(__file__).parents[2] / "../shared/tools/vcamshim.c"
-FAKE = '''
-"""Stands in for pyvirtualcam: logs "time r g b" of the first pixel of every frame."""
-import os, time
-class Camera:
-    def __init__(self, width, height, fps, *, device=None):
-        if os.environ.get("FAKE_REFUSE"):
-            raise RuntimeError(os.environ["FAKE_REFUSE"])
-        self.width, self.height, self.fps = width, height, fps
-        self.device, self.native_fmt = device or "Fake Camera", "I420"
-        self._log = open(os.environ["FAKE_LOG"], "a", buffering=1)
-        self._log.write(f"open {os.getpid()} {width} {height} {fps}\\n")
-    def send(self, frame):
-        assert frame.shape == (self.height, self.width, 3) and frame.flags.c_contiguous
-        if os.path.exists(os.environ["FAKE_LOG"] + ".broken"):
-            os.write(2, b"error writing frame: No such device")
-            return
-        time.sleep(float(os.environ.get("FAKE_SLOW", "0")))
-        r, g, b = frame[0, 0]
-        self._log.write(f"{time.monotonic()} {r} {g} {b}\\n")
-    def close(self):
-        self._log.write("close\\n")
-        self._log.close()
-'''
+FAKES = Path(__file__).parents[1] / "fakes"
 
 
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The log of a fake pyvirtualcam that the child, and only the child, imports."""
-    (tmp_path / "pyvirtualcam.py").write_text(FAKE)
-    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.setenv("PYTHONPATH", str(FAKES))
     monkeypatch.setenv("FAKE_LOG", str(tmp_path / "log"))
     return tmp_path / "log"
 
@@ -175,12 +157,24 @@ def test_a_killed_child_is_reported_once_and_restarted(log: Path) -> None:
             sink.write(shot(2))
         assert sink.lost == 5
         until(lambda: child_pid(log) != first)
-        until(lambda: last(log) == 2)
+        until(lambda: len(sink.warnings) == 2)
         sink.write(shot(3))
         until(lambda: last(log) == 3)
     assert len(sink.warnings) == 2
-    assert "trying again" in sink.warnings[0]
+    assert "opened again" in sink.warnings[0]
     assert sink.warnings[1] == "virtual camera: Fake Camera is back"
+
+
+def test_a_camera_that_hangs_is_replaced(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vcam, "STUCK_S", 0.2)
+    monkeypatch.setattr(vcam, "RESTART_S", 0.1)
+    with sinks.open("vcam", stream()) as sink:
+        first = child_pid(log)
+        os.kill(first, signal.SIGSTOP)
+        sink.write(shot(1))
+        until(lambda: [sink.write(shot(2)), sink.warnings][1])
+        until(lambda: [sink.write(shot(3)), last(log) == 3][1])
+        assert child_pid(log) != first
 
 
 def test_a_device_that_takes_no_frames_is_reported_and_tried_again(log: Path) -> None:
@@ -191,25 +185,163 @@ def test_a_device_that_takes_no_frames_is_reported_and_tried_again(log: Path) ->
         assert "error writing frame: No such device" in sink.warnings[0]
         broken.unlink()
         until(lambda: len(sink.warnings) == 2)
-        sink.write(shot(77))
-        until(lambda: last(log) == 77)
+        until(lambda: [sink.write(shot(77)), last(log) == 77][1])
 
 
-def test_the_camera_outlives_a_killed_kfx_by_two_seconds(log: Path) -> None:
-    code = (
-        "import os, sys, time; sys.path.insert(0, 'tests/unit')\n"
-        "from test_sink_vcam import *\n"
-        "sink = sinks.open('vcam', stream()); sink.write(shot(55)); time.sleep(0.3)\n"
-        "os.kill(os.getpid(), 9)"
+KILLED = """
+import os, sys, time; sys.path.insert(0, "tests/unit")
+from test_sink_vcam import *
+sink = sinks.open("vcam", stream())
+sink.write(shot(55))
+until(lambda: sink.sent == 1)
+print(sink._folder, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def kill_a_show() -> str:
+    """A process opens the camera, shows 55 and is killed; its last word is the folder."""
+    root = Path(__file__).parents[2]
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED], cwd=root, stdout=subprocess.PIPE, text=True, check=False
     )
-    subprocess.run(
-        [sys.executable, "-c", code], cwd=Path(__file__).parents[2], stderr=subprocess.DEVNULL
-    )
-    died = time.monotonic()
+    assert done.returncode == -signal.SIGKILL
+    return done.stdout.strip()
+
+
+def test_a_killed_kfx_leaves_its_last_picture_then_a_slate_then_nothing(log: Path) -> None:
+    folder = kill_a_show()
+    until(lambda: log.read_text().endswith("close\n"), 12.0)
+    shown = pictures(log)
+    first, end = next(p[0] for p in shown if p[1] == 55), shown[-1][0]
+    slated = [p[0] for p in shown if p[1:] == BACKGROUND]
+    assert slated[0] - first > 1.9
+    assert end - first > 4.5
+    assert [p[1] for p in shown if p[0] < slated[0]][-1] == 55
+    assert last(log) == BACKGROUND[0]
+    until(lambda: not os.path.exists(folder))
+
+
+@pytest.fixture
+def supervisor(monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+    """A supervisor that lives until its listener is closed."""
+    folder = tempfile.mkdtemp(prefix="kfx-")  # short: a socket's path has 107 characters
+    monkeypatch.setenv(vcam_link.FOLDER_VARIABLE, folder)
+    with vcam_link.listen(vcam_link.address(folder, vcam_link.LIFELINE)) as listener:
+        yield listener
+    shutil.rmtree(folder)
+
+
+def test_the_next_kfx_takes_the_camera_over(log: Path, supervisor: Listener) -> None:
+    kill_a_show()
+    before = child_pid(log)
+    peer = supervisor.accept()
+    with sinks.open("vcam", stream()) as sink:
+        assert sink.reattached
+        sink.write(shot(66))
+        until(lambda: last(log) == 66)
+    assert child_pid(log) == before
     until(lambda: log.read_text().endswith("close\n"))
-    assert 1.0 < time.monotonic() - died < 4.0
-    assert pictures(log)[-1][0] - died > 1.0
-    assert last(log) == 55
+    assert {p[1] for p in pictures(log)} <= {0, 55, BACKGROUND[0], 66}
+    peer.close()
+
+
+def test_a_kfx_of_another_size_gets_a_new_camera(log: Path, supervisor: Listener) -> None:
+    kill_a_show()
+    before = child_pid(log)
+    with sinks.open("vcam", stream(96, 48)) as sink:
+        assert not sink.reattached
+        sink.write(shot(66, 96, 48))
+        until(lambda: last(log) == 66)
+    assert child_pid(log) != before
+
+
+def test_the_camera_ends_with_its_supervisor(log: Path, supervisor: Listener) -> None:
+    kill_a_show()
+    peer = supervisor.accept()
+    supervisor.close()
+    peer.close()
+    until(lambda: log.read_text().endswith("close\n"), 2.0)
+
+
+def test_a_picture_of_another_kind_costs_no_camera(log: Path) -> None:
+    with sinks.open("vcam", stream()) as sink:
+        sink.write(shot(1, 32, 24))
+        floats = shot(2)
+        sink.write(Shot(floats.pixels.astype(np.float32), floats.tick))
+        sink.write(shot(3))
+        until(lambda: last(log) == 3)
+    assert sink.lost == 2
+    assert len(sink.warnings) == 2
+
+
+def test_a_slate_after_two_seconds_and_the_picture_again(log: Path) -> None:
+    with sinks.open("vcam", stream()) as sink:
+        sink.write(shot(55))
+        until(lambda: last(log) == BACKGROUND[0])
+        shown = pictures(log)
+        assert shown[-1][0] - next(p[0] for p in shown if p[1] == 55) > 1.9
+        sink.write(shot(66))
+        until(lambda: last(log) == 66)
+    assert sink.warnings == []
+
+
+@pytest.mark.parametrize("size", [(64, 36), (320, 240), (1280, 720), (1080, 1920)])
+def test_the_slate_has_words_in_the_middle_and_calm_edges(size: tuple[int, int]) -> None:
+    picture = slate.slate(*size)
+    assert picture.shape == (size[1], size[0], 4)
+    light = picture[..., :3].max(axis=2) > 90
+    rows, columns = np.nonzero(light)
+    assert len(rows) > 20
+    assert abs(rows.mean() / size[1] - 0.5) < 0.1
+    assert abs(columns.mean() / size[0] - 0.5) < 0.05
+    assert (picture[: size[1] // 10, :, :3] == BACKGROUND).all()
+
+
+@pytest.mark.parametrize("taken", ["RGB", "RGBA", "I420", "NV12", "YUYV", "UYVY", "GRAY"])
+def test_every_format_shows_the_right_colours(taken: str) -> None:
+    rgb = (200, 150, 90)
+    pixels = np.full((8, 12, 4), (*rgb, 255), np.uint8)
+    out = np.zeros(vcam_device.SHAPES[taken](8, 12), np.uint8)
+    vcam_device.convert(pixels, taken, out)
+    y, u, v = yuv_of(rgb)
+    flat = out.ravel()
+    wanted = {
+        "RGB": [rgb * 96],
+        "RGBA": [(*rgb, 255) * 96],
+        "GRAY": [(0.299 * 200 + 0.587 * 150 + 0.114 * 90,) * 96],
+        "I420": [(y,) * 96, (u,) * 24, (v,) * 24],
+        "NV12": [(y,) * 96, (u, v) * 24],
+        "YUYV": [(y, u, y, v) * 48],
+        "UYVY": [(u, y, v, y) * 48],
+    }[taken]
+    assert np.abs(flat - np.concatenate(wanted)).max() <= 2
+
+
+def test_a_camera_of_rgba_gets_alpha(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Unity Capture takes RGBA; found out after opening it, so it is opened again."""
+    asked = []
+
+    class Camera:
+        def __init__(self, width, height, fps, *, device=None, fmt="RGB"):
+            asked.append((device, fmt))
+            self.width, self.height, self.fps = width, height, fps
+            self.device, self.native_fmt = "Unity Video Capture", "RGBA"
+
+        def send(self, picture):
+            asked.append(picture.copy())
+
+        def close(self):
+            asked.append("close")
+
+    package = SimpleNamespace(Camera=Camera, PixelFormat=SimpleNamespace(RGBA="RGBA"))
+    monkeypatch.setattr(vcam_device.sys, "platform", "win32")
+    device = vcam_device.open_device(package, "", (64, 48), Fraction(30))
+    picture = shot(9).pixels
+    device.show(picture)
+    device.send()
+    assert asked[:3] == [(None, "RGB"), "close", ("Unity Video Capture", "RGBA")]
+    assert (asked[3] == picture).all()
 
 
 def test_kfx_itself_never_imports_pyvirtualcam(log: Path) -> None:
@@ -298,3 +430,41 @@ def test_the_real_pyvirtualcam_refused_by_the_driver(
     monkeypatch.setenv("VCAMSHIM_FAIL", "s_fmt:16")
     with pytest.raises(KfxError, match=r"virtual camera: .*; sudo apt install"):
         VcamSink("/dev/video10", stream())
+
+
+@pytest.mark.parametrize(
+    ("release", "first"),
+    [
+        ("ID=debian\n", "sudo apt install -y v4l2loopback-dkms linux-headers-$(uname -r)"),
+        ('ID=pop\nID_LIKE="ubuntu debian"\n', "sudo apt install -y v4l2loopback-dkms"),
+        ("ID=fedora\n", "sudo dnf install -y akmod-v4l2loopback"),
+        ("ID=manjaro\nID_LIKE=arch\n", "sudo pacman -S --needed v4l2loopback-dkms"),
+        ('ID="opensuse-tumbleweed"\nID_LIKE="opensuse suse"\n', "sudo zypper install"),
+        ("", "install your distribution's v4l2loopback"),
+    ],
+)
+def test_linux_is_told_how_to_install_the_module(release: str, first: str) -> None:
+    text = vcam_setup.lines("linux", like=release)
+    assert text.startswith(first)
+    assert "options v4l2loopback video_nr=10 card_label=kfx exclusive_caps=1" in text
+    assert text.endswith(" && sudo modprobe v4l2loopback")
+    assert vcam_setup.lines("linux", like=release, installed=True) in text
+
+
+def test_the_others_are_told_about_obs_and_unity_capture() -> None:
+    assert "brew install --cask obs" in vcam_setup.lines("darwin")
+    windows = vcam_setup.lines("win32")
+    assert "winget install -e --id OBSProject.OBSStudio" in windows
+    assert r"win-dshow\virtualcam-install.bat" in windows
+    assert r"UnityCapture\Install\Install.bat" in windows
+
+
+def test_the_loaded_module_is_described(tmp_path: Path) -> None:
+    assert vcam_setup.module_notes(tmp_path) == ""
+    (tmp_path / "version").write_text("0.12.7\n")
+    (tmp_path / "parameters").mkdir()
+    (tmp_path / "parameters/exclusive_caps").write_text("N,N,N,N\n")
+    notes = vcam_setup.module_notes(tmp_path)
+    assert notes.startswith("v4l2loopback 0.12.7, exclusive_caps is off")
+    (tmp_path / "parameters/exclusive_caps").write_text("Y,N,N,N\n")
+    assert vcam_setup.module_notes(tmp_path) == "v4l2loopback 0.12.7"

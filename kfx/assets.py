@@ -5,7 +5,7 @@ from pathlib import Path
 _PACKAGE = Path(__file__).resolve().parent
 _IN_WHEEL = {
     "shaders": _PACKAGE / "shaders",
-    "presets": _PACKAGE / "presets_library",  # kfx/presets is a module
+    "presets": _PACKAGE / "presets_library",  # kfx/presets is a package
     "models": _PACKAGE / "models",
 }
 

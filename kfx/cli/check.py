@@ -59,6 +59,9 @@ def _presets(names: list[str]) -> bool:
             continue
         chain = " → ".join(link.effect.name for link in preset.chain) or "the clean plate"
         print(f"ok     {preset.path or name}: {chain}")
+        sources = dict.fromkeys(one.signal for link in preset.chain for one in link.sources)
+        if sources:
+            print(f"       follows {', '.join(sources)}")
         for link in preset.chain:
             for warning in getattr(link.effect.source, "warnings", ()):
                 print(f"       {link.effect.where}: {warning}")

@@ -42,14 +42,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _preset_text(preset: Any) -> str:
+    from kfx.presets.comparing import described
+
     lines = [f"{preset.name}: {preset.doc}", preset.path, ""]
     for i, link in enumerate(preset.chain):
-        values = ", ".join(
-            f"{name}={_text(value, link.effect.knobs[name])}"
-            for name, value in link.values.items()
-            if value != link.effect.knobs[name].default
+        said = dict(described(link))
+        where = [f"slots {said.pop('slots')}"] if link.slots else []
+        where += [f"when {said.pop('when')}"] if link.when else []
+        still = [f"{name}={text}" for name, text in said.items() if name not in link.modulation]
+        head = ", ".join([*where, *still])
+        moving = [f"{name} = {said[name]}" for name in link.modulation]
+        lines.append(
+            f"  {i}  {link.effect.name:16}{head or ('' if moving else 'as it comes')}".rstrip()
         )
-        lines.append(f"  {i}  {link.effect.name:16}{values or 'as it comes'}")
+        lines += [f"     {'':16}{text}" for text in moving]
     return "\n".join([*lines, "", "plan:", _plan_text(preset)])
 
 

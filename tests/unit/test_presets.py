@@ -31,7 +31,7 @@ def test_every_effect_declares_what_people_need(name):
     ("toml", "fault"),
     [
         ("chain = [", r"look\.toml: Invalid value"),
-        ("version = 2", r"look\.toml: version: 2 can't be read"),
+        ("version = 2", r"look\.toml: version: 2 is newer .* install a newer kfx"),
         ("[[chain]]\neffect='film'", r"version: missing"),
         (text("[[chain]]\nhz = 3"), r"chain\[0\]: effect is missing"),
         (text("[[chain]]\neffect='flim'"), r"chain\[0\]: effect 'flim' .*did you mean film"),
@@ -93,11 +93,11 @@ def test_a_bare_shader_is_a_preset(tmp_path):
 
 @pytest.fixture
 def masked(tmp_path):
-    """A preset folder beside a shader folder, each with a picture, and one outside of both."""
-    for name in ("looks/mine.png", "shaders/its.png", "secret.png"):
-        (tmp_path / name).parent.mkdir(exist_ok=True)
+    """A preset folder with a shader folder in it, each with a picture, and one outside of both."""
+    for name in ("looks/mine.png", "looks/shaders/its.png", "secret.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).touch()
-    (tmp_path / "shaders/m.fs").write_text(
+    (tmp_path / "looks/shaders/m.fs").write_text(
         '/*{"INPUTS": [{"NAME": "inputImage", "TYPE": "image"},'
         ' {"NAME": "mask", "TYPE": "image"}]}*/ void main() {}'
     )
@@ -105,11 +105,11 @@ def masked(tmp_path):
 
 
 def read_masked(folder, value):
-    chain = f"[[chain]]\neffect = '{folder}/shaders/m.fs'\nmask = '{value}'"
+    chain = f"[[chain]]\neffect = 'shaders/m.fs'\nmask = '{value}'"
     return presets.read(text(chain), str(folder / "looks/x.toml"), "x")
 
 
-@pytest.mark.parametrize(("value", "found"), [("mine.png", "looks"), ("its.png", "shaders")])
+@pytest.mark.parametrize(("value", "found"), [("mine.png", "looks"), ("its.png", "looks/shaders")])
 def test_a_file_lies_beside_the_preset_or_the_shader(masked, value, found):
     preset = read_masked(masked, value)
     assert preset.chain[0].values["mask"] == str(masked / found / value)
@@ -128,7 +128,7 @@ def test_a_file_named_on_the_command_line_may_lie_anywhere(masked, monkeypatch):
     monkeypatch.chdir(masked)
     preset = read_masked(masked, "")
     assert preset.chain[0].values["mask"] == ""
-    for value, found in (("secret.png", "secret.png"), ("its.png", "shaders/its.png")):
+    for value, found in (("secret.png", "secret.png"), ("its.png", "looks/shaders/its.png")):
         changed = presets.with_settings(preset, [f"m.mask={value}"])
         assert changed.chain[0].values["mask"] == str(masked / found)
     with pytest.raises(UsageError, match="is missing"):

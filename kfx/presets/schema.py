@@ -1,0 +1,223 @@
+"""The JSON Schema of preset files, for editors: made of the knobs that every effect declares."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kfx import effects
+from kfx.effects import EffectSpec
+from kfx.params import Bool, Choice, File, Float, Int, Knob, Vector
+from kfx.presets import signals
+from kfx.presets.modulation import COMPARISONS, CURVES, MOST_AMOUNT, MOST_LETTERS, OPTIONS
+from kfx.presets.reading import MOST_LINKS, MOST_NAME, routable
+from kfx.presets.versions import VERSION
+from kfx.types import MAX_FACES
+
+Schema = dict[str, Any]
+
+DIALECT = "http://json-schema.org/draft-07/schema#"  # what TOML editors know
+
+
+def schema() -> Schema:
+    """The schema of ``version = 1`` presets, with the effects that are there now."""
+    specs = [effects.find(name) for name in effects.names()]
+    return {
+        "$schema": DIALECT,
+        "title": f"kfx preset, version {VERSION}",
+        "type": "object",
+        "required": ["version"],
+        "additionalProperties": False,
+        "properties": {
+            "version": {"const": VERSION, "description": "of the file format"},
+            "doc": {"type": "string", "description": "one line: what is seen"},
+            "seed": {
+                "type": "integer",
+                "minimum": 0,
+                "maximum": 65535,
+                "default": 0,
+                "description": "another number, another take of everything random",
+            },
+            "chain": {
+                "type": "array",
+                "maxItems": MOST_LINKS,
+                "items": {
+                    "oneOf": [
+                        *({"$ref": f"#/definitions/effect.{spec.name}"} for spec in specs),
+                        {"$ref": "#/definitions/shader file"},
+                    ]
+                },
+            },
+        },
+        "definitions": {
+            "amount": _amount(),
+            "source": _source(),
+            "modulation": _modulation(),
+            "slots": _slots(),
+            "when": _when(),
+            "shader file": {
+                "type": "object",
+                "required": ["effect"],
+                "properties": {
+                    "effect": {
+                        "type": "string",
+                        "pattern": r"\.fs$",
+                        "description": "a shader in the preset's folder",
+                    },
+                    "slots": {"$ref": "#/definitions/slots"},
+                    "when": {"$ref": "#/definitions/when"},
+                },
+            },
+            **{f"effect.{spec.name}": _effect(spec) for spec in specs},
+        },
+    }
+
+
+def _effect(spec: EffectSpec) -> Schema:
+    properties: Schema = {"effect": {"const": spec.name, "description": spec.doc}}
+    for name, knob in spec.knobs.items():
+        properties[name] = _knob(name, knob)
+    if routable(spec):
+        properties["slots"] = {"$ref": "#/definitions/slots"}
+    properties["when"] = {"$ref": "#/definitions/when"}
+    return {
+        "type": "object",
+        "description": spec.doc,
+        "required": ["effect"],
+        "additionalProperties": False,
+        "properties": properties,
+    }
+
+
+def _knob(name: str, knob: Knob) -> Schema:
+    unit = f" ({knob.unit})" if knob.unit else ""
+    value = _value(knob)
+    told = {"description": knob.doc + unit}
+    if not isinstance(knob, File):
+        told["default"] = _default(knob)
+    if name == "seed" or isinstance(knob, Choice | File):
+        return {**value, **told}
+    moved = {"allOf": [{"$ref": "#/definitions/modulation"}, {"properties": {"base": value}}]}
+    return {"anyOf": [value, moved], **told}
+
+
+def _value(knob: Knob) -> Schema:
+    if isinstance(knob, Float):
+        kind = "integer" if isinstance(knob, Int) else "number"
+        return {"type": kind, "minimum": knob.min, "maximum": knob.max}
+    if isinstance(knob, Bool):
+        return {"type": "boolean"}
+    if isinstance(knob, Choice):
+        return {"enum": list(dict.fromkeys([*knob.labels, *knob.options]))}
+    if isinstance(knob, Vector):
+        ranges = zip(knob.min, knob.max, strict=True)
+        items = [{"type": "number", "minimum": low, "maximum": high} for low, high in ranges]
+        return {"type": "array", "items": items, "minItems": len(items), "maxItems": len(items)}
+    return {"type": "string"}
+
+
+def _default(knob: Knob) -> Any:
+    if isinstance(knob, Choice) and knob.labels and knob.default in knob.options:
+        return knob.labels[knob.options.index(knob.default)]
+    return list(knob.default) if isinstance(knob.default, tuple) else knob.default
+
+
+def _number(low: float = -MOST_AMOUNT, high: float = MOST_AMOUNT, doc: str = "") -> Schema:
+    return {"type": "number", "minimum": low, "maximum": high, "description": doc}
+
+
+def _amount() -> Schema:
+    return {
+        "anyOf": [
+            _number(doc="how far the knob moves where the signal is 1"),
+            {"type": "array", "items": _number(), "description": "of a colour or point, each"},
+        ]
+    }
+
+
+def _following() -> Schema:
+    """How a signal is followed."""
+    curve = {"enum": list(CURVES), "default": "linear", "description": "bends 0..1"}
+    return {"curve": curve, **{key: _number(*told) for key, told in OPTIONS.items()}}
+
+
+def _source() -> Schema:
+    table = {
+        "type": "object",
+        "required": ["amount"],
+        "additionalProperties": False,
+        "properties": {"amount": {"$ref": "#/definitions/amount"}, **_following()},
+    }
+    return {"anyOf": [{"$ref": "#/definitions/amount"}, table]}
+
+
+def _modulation() -> Schema:
+    source = {"$ref": "#/definitions/source"}
+    # Without quotes beat.decay is a table in TOML, which is read as well.
+    families: Schema = {
+        family: {
+            "type": "object",
+            "additionalProperties": family in signals.FREE,
+            "properties": {name: source for name in names},
+        }
+        for family, names in signals.FAMILIES.items()
+    }
+    return {
+        "type": "object",
+        "description": "a value that signals move",
+        "additionalProperties": False,
+        "properties": {
+            "base": {"description": "the value they move it from"},
+            **_following(),
+            **{name: source for name in signals.NAMES},
+            **families,
+        },
+        "patternProperties": {f"^{signals.FREE_NAME}$": source},
+    }
+
+
+def _slots() -> Schema:
+    slot = {"type": "integer", "minimum": 0, "maximum": MAX_FACES - 1}
+    name = {"type": "string", "minLength": 1, "maxLength": MOST_NAME}
+    return {
+        "type": "array",
+        "minItems": 1,
+        "maxItems": MAX_FACES,
+        "uniqueItems": True,
+        "items": {"anyOf": [slot, name]},
+        "description": "the performers it draws, by slot or name; without it everybody",
+    }
+
+
+def _when() -> Schema:
+    signal = {
+        "anyOf": [
+            {"enum": list(signals.NAMES)},
+            {"type": "string", "pattern": f"^{signals.FREE_NAME}$"},
+        ]
+    }
+    following = _following()
+    del following["curve"]
+    table = {
+        "type": "object",
+        "required": ["signal"],
+        "anyOf": [{"required": ["above"]}, {"required": ["below"]}],
+        "additionalProperties": False,
+        "properties": {
+            "signal": signal,
+            "above": _number(),
+            "below": _number(),
+            "curve": {"enum": list(CURVES)},
+            **following,
+        },
+    }
+    signs = "|".join(COMPARISONS)
+    text = {
+        "type": "string",
+        "maxLength": MOST_LETTERS,
+        "pattern": rf"^\s*[\w./:-]+\s*(?:{signs})\s*[\w.+-]+",
+        "description": "as in: beat.phase < 0.5 and audio.low > 0.2",
+    }
+    return {
+        "anyOf": [text, table, {"type": "array", "minItems": 1, "items": table}],
+        "description": "when it is drawn; without it always",
+    }

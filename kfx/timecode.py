@@ -30,10 +30,17 @@ def parse(text: str, rate: Fraction) -> int:
     base = nominal(rate)
     if minutes > 59 or seconds > 59 or frames >= base:
         raise ValueError(f"{text!r} is outside a day of {base} frames a second")
-    total = ((hours * 60 + minutes) * 60 + seconds) * base + frames
-    if match[4] == ":" or not can_drop(rate):
+    return count(hours, minutes, seconds, frames, rate, drop=match[4] != ":")
+
+
+def count(
+    hours: int, minutes: int, seconds: int, frames: int, rate: Fraction, *, drop: bool = False
+) -> int:
+    """Frames since midnight of the four fields, which aren't checked."""
+    base, all_minutes = nominal(rate), hours * 60 + minutes
+    total = (all_minutes * 60 + seconds) * base + frames
+    if not drop or not can_drop(rate):
         return total
-    all_minutes = hours * 60 + minutes
     return total - (base // 15) * (all_minutes - all_minutes // 10)
 
 

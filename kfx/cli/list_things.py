@@ -61,4 +61,23 @@ def _devices() -> list[tuple[str, str]]:
         from kfx.sources import camera
 
         found = [(f"camera:{d.index}", f"{d.name} {d.path}".strip()) for d in camera.devices()]
-    return found or [("none", "no camera found; kfx live -i performer needs none")]
+    found = found or [("none", "no camera found; kfx live -i performer needs none")]
+    return found + _sync_devices()
+
+
+def _sync_devices() -> list[tuple[str, str]]:
+    """What `--sync` can listen to: sound inputs and MIDI ports."""
+    from kfx.cli.common import quiet_libraries
+    from kfx.errors import KfxError
+    from kfx.sync import audio_in, midi_in
+
+    found = []
+    for kind, devices in (("audio", audio_in.devices), ("midi", midi_in.ports)):
+        try:
+            with quiet_libraries():
+                rows = devices()
+        except KfxError as error:
+            found.append((f"no {kind}", str(error)))
+            continue
+        found += [(one, "MIDI input") if isinstance(one, str) else one for one in rows]
+    return found

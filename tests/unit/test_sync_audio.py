@@ -1,0 +1,168 @@
+"""What looks may hear: bands, gain and onsets, the same from a device and from a file."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from kfx.errors import KfxError
+from kfx.sync import audio_file, audio_in
+from kfx.sync.audio_features import NAMES, SILENT, Features, Track, signals
+from kfx.sync.audio_live import AudioLive
+
+RATE = 48000
+
+
+def sine(hertz: float, seconds: float, level: float = 0.5) -> np.ndarray:
+    return level * np.sin(2 * np.pi * hertz * np.arange(int(seconds * RATE)) / RATE)
+
+
+def kicks(times: np.ndarray, seconds: float, level: float = 0.8) -> np.ndarray:
+    """Drum hits over a held chord."""
+    time = np.arange(int(seconds * RATE)) / RATE
+    wave = 0.02 * (np.sin(2 * np.pi * 220 * time) + np.sin(2 * np.pi * 330 * time))
+    for start in times:
+        since = time - start
+        hit = np.where(since >= 0, np.exp(-np.maximum(since, 0) / 0.08), 0)
+        wave += level * hit * np.sin(2 * np.pi * 60 * since)
+    return wave
+
+
+def values(wave: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    heard = Features(RATE).feed(wave)
+    return np.array([one.at for one in heard]), np.array([one.values for one in heard])
+
+
+@pytest.mark.parametrize(("hertz", "band"), [(80, 1), (800, 2), (6000, 3)])
+def test_a_tone_is_in_its_band(hertz, band):
+    _, all_values = values(sine(hertz, 1.0))
+    last = all_values[-1]
+    assert last[band] > 0.9
+    others = [last[i] for i in (1, 2, 3) if i != band]
+    assert max(others) < 0.5 or hertz == 80  # 47 Hz bins: a low tone leaks upwards
+
+
+def test_loud_and_quiet_takes_look_alike():
+    wave = kicks(np.arange(0.5, 8, 0.5), 8)
+    _, loud = values(wave)
+    _, quiet = values(wave * 0.1)
+    # The gain comes down 1 dB a second: after the first hits it has met both takes.
+    assert np.abs(loud[300:] - quiet[300:])[:, :3].mean() < 0.03
+
+
+def test_silence_is_zero_and_all_values_stay_in_range():
+    _, nothing = values(np.zeros(RATE))
+    assert not nothing.any()
+    _, noise = values(np.random.default_rng(0).normal(0, 2, RATE))
+    assert noise.min() >= 0.0
+    assert noise.max() <= 1.0
+
+
+def test_every_kick_is_one_onset_within_20_ms():
+    times = np.arange(1.0, 7.9, 60 / 128)
+    at, all_values = values(kicks(times, 8))
+    onset = all_values[:, 4]
+    rises = at[1:][(np.diff(onset) > 0.1) & (at[1:] > 0.5)]
+    assert len(rises) == len(times)
+    assert np.abs(rises - times).max() < 0.02
+
+
+def test_a_held_chord_has_no_onsets():
+    at, all_values = values(sine(220, 3.0, 0.2) + sine(277, 3.0, 0.2))
+    assert all_values[at > 0.5, 4].max() < 0.1
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.lists(st.integers(0, RATE), max_size=20))
+def test_the_sizes_of_blocks_do_not_matter(cuts):
+    wave = kicks(np.array([0.3, 0.6]), 1.0)
+    features, parts = Features(RATE), []
+    for part in np.split(wave, sorted(cuts)):
+        parts += features.feed(part)
+    whole = Features(RATE).feed(wave)
+    assert [one.at for one in parts] == [one.at for one in whole]
+    assert np.allclose([one.values for one in parts], [one.values for one in whole])
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.binary(max_size=8000), st.sampled_from([8000, 44100, 192000]))
+def test_garbage_never_raises(data, rate):
+    wave = np.frombuffer(data[: len(data) // 4 * 4], "<f4")
+    for heard in Features(rate).feed(np.tile(wave, 4)):
+        assert all(0.0 <= one <= 1.0 for one in heard.values)
+
+
+def wav(path: Path, wave: np.ndarray, codec: str = "pcm_s16le") -> Path:
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=RATE)
+        stream.layout = "mono"
+        for at in range(0, len(wave), 4096):
+            part = np.ascontiguousarray(wave[None, at : at + 4096].astype(np.float32))
+            frame = av.AudioFrame.from_ndarray(part, format="fltp", layout="mono")
+            frame.sample_rate, frame.pts = RATE, at
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return path
+
+
+def test_a_file_and_a_device_give_the_same(tmp_path):
+    wave = kicks(np.arange(0.5, 3, 0.5), 3.0)
+    track = Track(wav(tmp_path / "song.wav", wave))
+
+    class Device:
+        channels, sample_rate = 2, RATE
+
+        def __init__(self) -> None:
+            both = np.stack([wave, wave], axis=1).astype(np.float32)
+            self.blocks = [
+                audio_in.Block(100 + at / RATE, both[at : at + 512])
+                for at in range(0, len(wave), 512)
+            ]
+
+        def reader(self, name: str) -> None: ...
+
+        def read(self, name: str) -> list[audio_in.Block]:
+            blocks, self.blocks = self.blocks[:3], self.blocks[3:]
+            return blocks
+
+        def close(self) -> None: ...
+
+    live = AudioLive(Device())
+    for k in range(1, 90):
+        at = k * 1536 / RATE
+        now, recorded = live.signals(100 + at), track.signals(at)
+        assert set(now) == set(NAMES)
+        assert [now[name] for name in NAMES] == pytest.approx(
+            [recorded[name] for name in NAMES], abs=0.03
+        )
+    assert live.signals(200.0) == SILENT
+    assert track.signals(-1.0) == track.signals(99.0) == signals(None) == SILENT
+
+
+@pytest.mark.parametrize(
+    ("name", "codec"), [("a.flac", "flac"), ("a.m4a", "aac"), ("a.mp3", "libmp3lame")]
+)
+def test_any_file_is_read_at_its_right_time(tmp_path, name, codec):
+    wave = np.zeros(RATE)
+    wave[RATE // 2 : RATE // 2 + 200] = sine(2000, 1)[:200]
+    samples, rate = audio_file.load(wav(tmp_path / name, wave, codec))
+    assert rate == RATE
+    peak = int(np.argmax(np.abs(samples[:, 0]) > 0.1))
+    assert abs(peak - RATE // 2) < 0.01 * RATE
+
+
+def test_what_is_no_sound_says_so(tmp_path):
+    (tmp_path / "x.wav").write_text("no sound")
+    with pytest.raises(KfxError, match=r"x\.wav: (can't be read as|has no) sound"):
+        audio_file.load(tmp_path / "x.wav")
+    with pytest.raises(KfxError, match=r"gone\.wav: can't be read as sound"):
+        audio_file.load(tmp_path / "gone.wav")
+
+
+def test_a_device_that_is_not_there_says_so():
+    pytest.importorskip("sounddevice", reason="sounddevice is missing; pip install 'kfx[audio]'")
+    with pytest.raises(KfxError, match=r"audio input .*no such device 7: can't be opened"):
+        audio_in.AudioIn("no such device 7")

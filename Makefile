@@ -4,7 +4,7 @@ PYTHON := .venv/bin/python
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint style format types bench clean
+.PHONY: help setup demo test lint style format types bench soak clean
 unexport VIRTUAL_ENV
 
 help:  ## this list
@@ -33,6 +33,9 @@ types: setup
 
 bench: setup  ## costs beside bare baselines of the same run
 	$(PYTHON) -m tests.bench $(ARGS)
+
+soak: setup  ## a live show under random faults; make soak ARGS="--minutes 10"
+	$(PYTHON) -m tests.soak $(ARGS)
 
 clean:  ## outputs and caches; the environment stays (rm -rf .venv .tools)
 	rm -rf demo out build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -18,6 +18,12 @@ with upload and read-back.
 
 `tracking`: jitter, lag, prediction, pose and slots against the performer's true landmarks, each
 beside the raw finder or a plain One-Euro filter.
+
+`neural`: how far the results of a net of 30, 15, 8 and 4 Hz are drawn from where they belong, in
+pixels at 720p: pasted where they were, moved by a similarity, and as kfx does it.
+
+`live`: rate and latency of the loop at 720p and 1080p, beside the bare calls it can't do without,
+a loop that does the nearest by hand, and OpenSeeFace's tracker.
 """
 EPILOG = """examples:
   kfx bench effects                       every effect and preset at 1280x720
@@ -25,6 +31,9 @@ EPILOG = """examples:
   kfx bench effects --size 1920x1080 --json > cost.json
   kfx bench blendshapes --json
   kfx bench tracking --json
+  kfx bench neural --json                 how well a slow net's results stick to a moving face
+  kfx bench live --json                   rate and latency of the loop, beside a hand-written peer
+  kfx bench live --openseeface ~/OpenSeeFace
 """
 
 
@@ -34,6 +43,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--size", default="1280x720", metavar="WxH")
     parser.add_argument("--frames", type=int, default=40, help="frames of each (default: 40)")
     parser.add_argument("--json", action="store_true", help="one line of JSON")
+    parser.add_argument(
+        "--seconds",
+        type=float,
+        default=8.0,
+        help="of each live run, or of the performer for neural (default: 8)",
+    )
+    parser.add_argument("--mode", choices=("latency", "exact"), default="latency", help="of live")
+    parser.add_argument("--openseeface", metavar="DIR", help="its checkout, to run beside live")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -59,17 +76,65 @@ def _tracking(options: argparse.Namespace) -> int:
     from kfx.cli import common
     from kfx.engine import bench_tracking
 
-    def progress(name: str) -> None:
-        if sys.stderr.isatty():
-            print(f"\r\033[K{name} …", end="", file=sys.stderr, flush=True)
-
     with common.quiet_libraries():
-        result = bench_tracking.measure(progress=progress)
-    progress("done")
+        result = bench_tracking.measure(progress=_progress)
+    _progress("done")
     print(
         json.dumps(result) if options.json else "\n".join(f"{k:24} {v}" for k, v in result.items())
     )
     return 0
+
+
+def _live(options: argparse.Namespace) -> int:
+    from kfx.cli import common
+    from kfx.engine import bench_live
+    from kfx.errors import UsageError
+
+    if not 1 <= options.seconds <= 3600:
+        raise UsageError(f"--seconds {options.seconds:g}: use 1..3600")
+    with common.quiet_libraries():
+        result = bench_live.measure(
+            preset=options.names[0] if options.names else "supernova",
+            mode=options.mode,
+            seconds=options.seconds,
+            openseeface=options.openseeface,
+            progress=_progress,
+        )
+    _progress("done")
+    if options.json:
+        print(json.dumps(result))
+        return 0
+    for one in result.pop("runs"):
+        latency = " ".join(f"{name} {ms:.1f}" for name, ms in one["latency_ms"].items())
+        size = "x".join(map(str, one["size"]))
+        print(
+            f"  {size} at {one['fps_target']}: {one['fps']:.1f} fps, {latency} ms, "
+            f"{one['cpu']:.2f} cores, {one['drops']} drops"
+        )
+    print("\n".join(f"{name:20} {value}" for name, value in result.items()))
+    return 0
+
+
+def _neural(options: argparse.Namespace) -> int:
+    from kfx.cli import common
+    from kfx.engine import bench_neural
+
+    with common.quiet_libraries():
+        result = bench_neural.measure(seconds=options.seconds, progress=_progress)
+    _progress("done")
+    if options.json:
+        print(json.dumps(result))
+        return 0
+    for hz, one in result["rates_hz"].items():
+        print(f"  {hz:>3} Hz  " + "  ".join(f"{name} {value:.2f}" for name, value in one.items()))
+    low, high = result["yaw_deg"]
+    print(f"{result['frames']} frames, yaw {low:g}..{high:g}°, {result['tracker']}")
+    return 0
+
+
+def _progress(name: str) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\033[K{name} …", end="", file=sys.stderr, flush=True)
 
 
 def _effects(options: argparse.Namespace) -> int:
@@ -87,17 +152,13 @@ def _effects(options: argparse.Namespace) -> int:
     chosen = [[n for n in names if not options.names or n in options.names] for names in known]
     size = common.size_of(options.size) or (1280, 720)
 
-    def progress(name: str) -> None:
-        if sys.stderr.isatty():
-            print(f"\r\033[K{name} …", end="", file=sys.stderr, flush=True)
-
     with common.quiet_libraries():
         result = bench_effects.measure(
             size,
             effect_names=chosen[0],
             preset_names=chosen[1],
             frames=options.frames,
-            progress=progress,
+            progress=_progress,
         )
     if sys.stderr.isatty():
         print("\r\033[K", end="", file=sys.stderr)
@@ -121,4 +182,6 @@ WHAT: dict[str, Callable[[argparse.Namespace], int]] = {
     "effects": _effects,
     "blendshapes": _blendshapes,
     "tracking": _tracking,
+    "neural": _neural,
+    "live": _live,
 }

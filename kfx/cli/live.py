@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import sys
-from typing import TYPE_CHECKING, Any
+import signal
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from kfx.cli import common
 
-if TYPE_CHECKING:
-    from kfx.engine.stats import Stats
-
 DESCRIPTION = """Run a source through a preset into any number of sinks until Ctrl-C.
 
-sinks: vcam[:DEVICE], preview[:PORT], osc://HOST:PORT, a file (.mp4 .mov %06d.png), null
+sinks: vcam[:DEVICE], preview[:PORT], obs[:PORT], ndi:NAME, osc://HOST:PORT, nut://HOST:PORT,
+srt:// rtsp:// rtmp:// udp://, spout:NAME, syphon:NAME, a file (.mp4 .mov %06d.png), null
 """
 EPILOG = """examples:
   kfx live -i camera:0 -p supernova -o vcam -o preview
   kfx live -i 'camera:FaceTime?size=1920x1080&fps=60' -p supernova -o vcam -o osc://10.0.0.5:9000
   kfx live -i clip.mp4 --loop -p supernova -o preview
+  kfx live -i camera:0 -p supernova -o take.mov --mode exact --rate 24000/1001
   kfx live -i performer -p supernova -o null --seconds 10 --report live.json
+  kfx live -i camera:0 -p supernova -o vcam --supervise     for twelve hours on set
 """
 
 
@@ -35,46 +37,83 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--fps", help="frame rate to ask of a camera or the performer")
     parser.add_argument("--seconds", type=float, metavar="N", help="stop after N seconds")
     parser.add_argument("--loop", action="store_true", help="start a file again at its end")
+    parser.add_argument(
+        "--mode",
+        choices=("exact", "latency"),
+        help="exact: landmarks of the frame shown; latency: the newest frame at once, landmarks "
+        "predicted to it (default: latency for a camera, exact for files and recordings)",
+    )
+    parser.add_argument(
+        "--rate", metavar="FPS", help="pictures sent a second, whatever the source's rate is"
+    )
+    parser.add_argument(
+        "--full-quality",
+        action="store_true",
+        help="never give anything up to hold the rate: drop frames instead",
+    )
+    parser.add_argument(
+        "--supervise",
+        action="store_true",
+        help="run the engine in a process apart and replace it when it dies or hangs; virtual "
+        "cameras stay open meanwhile",
+    )
+    parser.add_argument("--plain", action="store_true", help="news lines instead of the screen")
 
 
 def run(options: argparse.Namespace) -> int:
-    import signal
-    import threading
+    import sys
 
     from kfx import presets, sinks, sources
     from kfx.errors import UsageError
 
     size = common.size_of(options.size)
     rate = sources.parse_rate(options.fps, "--fps") if options.fps else None
+    out_rate = sources.parse_rate(options.rate, "--rate") if options.rate else None
     for spec in options.out:
         sinks.kind_of(spec)
     if options.seconds is not None and options.seconds <= 0:
         raise UsageError(f"--seconds {options.seconds:g}: must be more than 0")
     preset = presets.with_settings(presets.load(options.preset), options.set)
-    sources.parse(options.input, size=size, rate=rate)
+    kind = sources.parse(options.input, size=size, rate=rate).kind
+    recorded = any(sinks.kind_of(spec) == "file" for spec in options.out)
+    mode = options.mode or ("latency" if kind == "camera" and not recorded else "exact")
 
+    if options.supervise:
+        from kfx.engine import supervisor
+
+        if not supervisor.supervised():
+            return supervisor.run(sys.argv[1:])
     stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
-    with common.quiet_libraries():
+    with _ended_by_signals(stop), common.quiet_libraries():
+        from kfx.cli.live_keys import Keys
+        from kfx.cli.live_screen import Screen
         from kfx.engine import live, stats
+        from kfx.engine.switches import Switches
 
-        line = _StatusLine()
-        result = live.run(
-            lambda: sources.open(options.input, size=size, rate=rate),
-            preset,
-            options.out,
-            size=size,
-            seconds=options.seconds,
-            tracker=options.tracker,
-            bpm=options.bpm,
-            loop=options.loop,
-            hands=options.hands,
-            overwrite=options.force,
-            status=line,
-            ready=line.ready,
-            stop=stop,
-        )
-        line.end(result)
+        switches = Switches()
+        with (
+            Keys(switches, stop) as keys,
+            Screen(preset.name, keys=keys.active, plain=options.plain) as screen,
+        ):
+            result = live.run(
+                lambda: sources.open(options.input, size=size, rate=rate),
+                preset,
+                options.out,
+                size=size,
+                seconds=options.seconds,
+                tracker=options.tracker,
+                bpm=options.bpm,
+                loop=options.loop,
+                hands=options.hands,
+                overwrite=options.force,
+                mode=mode,
+                rate=out_rate,
+                govern=not options.full_quality,
+                switches=switches,
+                status=screen,
+                ready=screen.ready,
+                stop=stop,
+            )
     report = result.report()
     if options.report:
         stats.save_report(report, options.report)
@@ -86,51 +125,20 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-class _StatusLine:
-    """One calm line that renews itself on a terminal; nothing but news elsewhere."""
+@contextmanager
+def _ended_by_signals(stop: threading.Event) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal end the show, files finished; Ctrl-C twice at once."""
 
-    def __init__(self) -> None:
-        self._terminal = sys.stderr.isatty()
-        self._told: set[str] = set()
+    def end(number: int, frame: object) -> None:
+        if number == signal.SIGINT and stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
 
-    def ready(self, stats: Stats, sinks: list[Any]) -> None:
-        width, height = stats.size
-        self._news(stats)
-        self._print(f"kfx live: {width}x{height} at {float(stats.rate):g} fps, {stats.renderer}")
-        for sink in sinks:
-            if url := getattr(sink, "url", None):
-                self._print(f"preview: {url}")
-        self._print("Ctrl-C ends the show")
-
-    def __call__(self, stats: Stats) -> None:
-        self._news(stats)
-        if not self._terminal:
-            return
-        recent = {name: times[-90:] for name, times in stats.stages.items()}
-        from kfx.engine.stats import percentiles
-
-        times = " ".join(
-            f"{name} {percentiles(recent[name])['p50']:.1f}" for name in ("track", "render")
-        )
-        slots = len(stats.slots)
-        print(
-            f"\r\x1b[K{stats.fps:5.1f} fps · {times} ms · {stats.frames} frames · {slots} slots",
-            end="",
-            file=sys.stderr,
-            flush=True,
-        )
-
-    def end(self, stats: Stats) -> None:
-        self._news(stats)
-        if self._terminal:
-            print(file=sys.stderr)
-
-    def _news(self, stats: Stats) -> None:
-        for warning in stats.warnings:
-            if warning not in self._told:
-                self._told.add(warning)
-                self._print(f"kfx: {warning}")
-
-    def _print(self, text: str) -> None:
-        start = "\r\x1b[K" if self._terminal else ""
-        print(f"{start}{text}", file=sys.stderr, flush=True)
+    names = ("SIGINT", "SIGTERM", "SIGHUP")  # the last one isn't known to Windows
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, end) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,7 +1,7 @@
-"""The catalogue of effects: a name finds a motion class or a shader file.
+"""The catalogue of effects: a name finds a motion class, a shader file or a net's card.
 
-The file name is the registry: ``kfx/motion/NAME.py`` with ``MOTION = Class``, or
-``shaders/NAME.fs``.
+The file name is the registry: ``kfx/motion/NAME.py`` with ``MOTION = Class``, ``shaders/NAME.fs``,
+or ``models/NAME.toml`` beside ``NAME.onnx``.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ from kfx import assets
 from kfx.errors import KfxError
 from kfx.params import Knob, knobs_of
 
-_NO_EFFECTS = {"__init__", "base", "chance", "guard", "neutral", "regions", "sing", "still_choice"}
+_NO_EFFECTS = {
+    *("__init__", "base", "chance", "full_lips", "guard", "motion_net", "neutral", "painted_mouth"),
+    *("reenact", "regions", "sing", "still_choice", "worn"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,25 +27,30 @@ class EffectSpec:
     """What is known of an effect without running it."""
 
     name: str
-    kind: Literal["motion", "shader"]
+    kind: Literal["motion", "shader", "net"]
     doc: str
     knobs: Mapping[str, Knob]
-    source: Any  # the Motion class, or the parsed isf.Shader
+    source: Any  # the Motion class, the parsed isf.Shader, or the neural.card.Card
     where: str  # the file, for people
 
 
 def names() -> list[str]:
     """All effects there are, sorted."""
-    return sorted({*_motion_names(), *assets.names("shaders", ".fs")})
+    from kfx.effects import onnx
+
+    return sorted({*_motion_names(), *assets.names("shaders", ".fs"), *onnx.names()})
 
 
 def find(name: str) -> EffectSpec:
-    """The effect called `name`, or the shader file at a path that ends in ``.fs``.
+    """The effect called `name`, or the file at a path: a shader (``.fs``), a net (``.onnx``) or
+    its card (``.toml``).
 
     Raises `KfxError` with the nearest names if there is none.
     """
     if name.endswith(".fs"):
         return _shader(Path(name))
+    if name.endswith((".onnx", ".toml")):
+        return _net(Path(name))
     if name in _motion_names():
         module = import_module(f"kfx.motion.{name}")
         doc = (module.__doc__ or "").strip().splitlines()[0]
@@ -50,6 +58,8 @@ def find(name: str) -> EffectSpec:
         return EffectSpec(name, "motion", doc, knobs_of(cls), cls, f"kfx/motion/{name}.py")
     if name in assets.names("shaders", ".fs"):
         return _shader(assets.folder("shaders") / f"{name}.fs")
+    if (card := assets.folder("models") / f"{name}.toml").is_file():
+        return _net(card)
     raise KfxError(f"effect {name!r} is unknown; {_nearest(name)}")
 
 
@@ -63,6 +73,13 @@ def _shader(path: Path) -> EffectSpec:
 
     shader = isf.load(path)
     return EffectSpec(path.stem, "shader", shader.doc, shader.knobs, shader, str(path))
+
+
+def _net(path: Path) -> EffectSpec:
+    from kfx.effects import onnx
+
+    card = onnx.find(path)
+    return EffectSpec(card.name, "net", card.doc, card.knobs, card, str(path))
 
 
 def _nearest(name: str) -> str:

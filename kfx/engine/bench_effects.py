@@ -11,12 +11,14 @@ from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import Any
 
+import numpy as np
+
 from kfx import clock, effects, presets, sources
 from kfx.engine.chain import Chain
 from kfx.engine.ticks import Ticks
 from kfx.presets import Preset
 from kfx.render.gpu import Gpu
-from kfx.types import Tick
+from kfx.types import Pixels, Tick
 
 SIZES = {"720p": (1280, 720), "1080p": (1920, 1080)}
 _COPY = """
@@ -41,6 +43,14 @@ class CopyPass:
         self._gpu.linear.use(0)
         self._gpu.fill(self._array, self._gpu.target(self._textures[1]))
         self._gpu.finish()
+
+    def upload(self, pixels: Pixels) -> None:
+        """Give it a picture to copy."""
+        self._textures[0].write(np.ascontiguousarray(pixels))
+
+    def read_into(self, out: Pixels) -> None:
+        """Read the copy back."""
+        self._gpu.target(self._textures[1]).read_into(out, components=4)
 
     def release(self) -> None:
         """Give everything back."""

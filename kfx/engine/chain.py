@@ -2,29 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import moderngl
 import numpy as np
 
-from kfx.engine.plan import Plan, Step, compile_plan
-from kfx.motion.base import Motion
-from kfx.motion.guard import believable
+from kfx.engine.modulate import Knobs, Values
+from kfx.engine.motions import Motions
+from kfx.engine.nets import NetLayer, wants_person
+from kfx.engine.plan import Moving, Plan, Step, compile_plan, loosened, shader_of
+from kfx.engine.routing import Buffers, routed
+from kfx.neural.worker import Inline, Pace
+from kfx.params import Value
 from kfx.presets import Preset
 from kfx.render import facemesh, isf_join
 from kfx.render.gbuffer import NAMES as DRAWN
-from kfx.render.gbuffer import GBuffer
-from kfx.render.gpu import Box, Gpu, PixelPool
+from kfx.render.gpu import Gpu, PixelPool
 from kfx.render.hand_matte import HandMatte
 from kfx.render.held import Held
-from kfx.render.isf import Shader
 from kfx.render.isf_program import Program, automatic_values
 from kfx.render.person_matte import PersonMatte
-from kfx.render.still import Scene
 from kfx.render.warp import Warp
 from kfx.types import Face, Landmarks, Pixels, Tick, freeze
+
+
+class Knobbed(Protocol):
+    """What tells the values of all knobs at a tick: `Knobs`, or a fade between two of them."""
+
+    def at(self, tick: Tick) -> list[Values]: ...
+
+    def reset(self) -> None: ...
 
 
 class Chain:
@@ -43,12 +53,17 @@ class Chain:
         join: bool = True,
         aov: tuple[str, ...] = (),
         hands: bool = False,
+        later: bool = False,
+        pace: Pace = Inline,
     ) -> None:
         """`aov` names images that are drawn whole for others to read, whoever asks or not.
 
-        With `hands` those of a tick hide the faces behind them.
+        With `hands` those of a tick hide the faces behind them. With `later` nothing is compiled
+        yet: `build` does it, step by step. `pace` says when nets run: with every frame, or beside.
         """
         self.plan: Plan = compile_plan(preset, join=join)
+        self.knobs = Knobs(preset)
+        self.told: Knobbed = self.knobs  # by whom the values of a tick are told
         self.size = size
         self.shown: tuple[Face, ...] = ()  # the faces of the last tick as drawn
         self._gpu = gpu
@@ -56,29 +71,108 @@ class Chain:
         self._staging: Pixels = np.empty((size[1], size[0], 4), np.uint8)
         self._canvas = gpu.acquire(size)
         self._spare = gpu.acquire(size)
-        self._motions: list[Motion] = []
+        steps = self.plan.steps
+        self._motions = Motions(steps[0].links if steps and steps[0].kind == "warp" else ())
         self._programs: dict[int, Program] = {}  # by the place of a step's first link
-        self._knobs: dict[int, dict[str, Any]] = {}
-        for step in self.plan.steps:
-            if step.kind == "warp":
-                self._motions += [link.effect.source(link.values) for _, link in step.links]
-            else:
-                place = step.links[0][0]
-                knobs = self._knobs[place] = _knobs_of(step, preset.seed)
-                self._programs[place] = Program(gpu, _shader_of(step), size, knobs)
-        holds = any(motion.holds for motion in self._motions)
-        self._remembers = holds or any(program.remembers for program in self._programs.values())
-        self._warp = Warp(gpu, size) if self._motions else None
-        self._held = Held(gpu, size) if holds else None
-        self._scene: Scene | None = None  # what is held at this tick, and how opaque it is
-        self._scene_mix = 1.0
+        self._nets: dict[int, NetLayer] = {}
+        self._pace = pace
+        self._uniforms: dict[int, dict[str, Any]] = {}
+        self._values: list[Values] = [link.values for link in preset.chain]
+        self._warp: Warp | None = None
+        self._held: Held | None = None
         self._aov = aov
-        self.needs_person = self.plan.needs_person or "personMatte" in aov
+        nets = [step.links[0][1].effect.source for step in steps if step.kind == "net"]
+        guarded = any(wants_person(card, exact=pace is Inline) for card in nets)
+        self.needs_person = self.plan.needs_person or "personMatte" in aov or guarded
         images = (*self.plan.face_images, *aov)
         self.needs_hands = hands and any(name in DRAWN for name in images)
+        self._hands: HandMatte | None = None
+        self._buffers: Buffers | None = None
+        self._person: PersonMatte | None = None
+        if not later:
+            try:
+                for _ in self.build():
+                    pass
+            except BaseException:
+                self.close()
+                raise
+
+    def build(self) -> Iterator[None]:
+        """Compile everything, one program at each step. Raises `KfxError`; `close` even then."""
+        gpu, size = self._gpu, self.size
+        if self._motions:
+            self._warp = Warp(gpu, size)
+        self._held = Held(gpu, size) if self._motions.hold else None
+        yield
         self._hands = HandMatte(gpu, size) if self.needs_hands else None
-        self._gbuffer = GBuffer(gpu, size, images, occluded=self.needs_hands) if images else None
         self._person = PersonMatte(gpu, size) if self.needs_person else None
+        shaders = [link for step in self._shader_steps() for _, link in step.links]
+        if self._aov or self.plan.face_images:
+            self._buffers = Buffers(gpu, size, shaders, self._aov, occluded=self.needs_hands)
+        for place, link in [step.links[0] for step in self.plan.steps if step.kind == "net"]:
+            yield
+            card = link.effect.source
+            self._nets[place] = NetLayer(gpu, card, size, self._pace)
+        for step in self._shader_steps():
+            yield
+            place = step.links[0][0]
+            uniforms = self._uniforms[place] = self._uniforms_of(step)
+            self._programs[place] = Program(gpu, shader_of(step), size, uniforms)
+
+    def warm(self, tick: Tick) -> Iterator[None]:
+        """Draw each program once where nobody sees it: drivers do half their work only then."""
+        self.upload(tick)
+        self.shown = tick.faces
+        if self._warp is not None:
+            self._draw_warp([(face, face.landmarks + np.float32(1.0)) for face in tick.faces])
+        if self._buffers is not None:
+            self._draw_buffers(tick)
+        for step in self._shader_steps():
+            yield
+            program = self._programs[step.links[0][0]]
+            faces = routed(self.shown, step.slots, self.knobs.names)
+            values = self._moment(tick, faces) | self._uniforms[step.links[0][0]]
+            program.draw(self._spare, self._images(self._canvas, step), values)
+        self.reset()
+
+    def set(self, place: int, knob: str, value: Value) -> bool:
+        """Give a knob another value from the next frame on.
+
+        False if the link isn't planned, as its mix was 0: only a new chain shows it. Raises as
+        `Knobs.set` does. Only a choice on a software renderer compiles anything.
+        """
+        self.knobs.set(place, knob, value)
+        if knob == "mix":
+            self._loosen({place: {"mix"}})
+        return self.draws_all_of(self.knobs.preset)
+
+    def bypass(self, place: int, on: bool) -> None:
+        """Take one link out of the picture from the next frame on, or put it back."""
+        self.knobs.bypass(place, on)
+        self._loosen({place: {"mix"}})
+
+    def take(self, knobs: Knobs) -> None:
+        """Go on with the knobs of another preset of the same effects."""
+        moving = {}
+        links = zip(self.knobs.preset.chain, knobs.preset.chain, strict=True)
+        for place, (before, after) in enumerate(links):
+            mixes = before.values["mix"] != after.values["mix"] or after.when is not None
+            moving[place] = {*after.modulation, *(["mix"] if mixes else [])}
+        self._loosen({place: names for place, names in moving.items() if names})
+        self.knobs = self.told = knobs
+
+    def draws_all_of(self, preset: Preset) -> bool:
+        """Whether all links of a preset of the same effects are planned that may show."""
+        planned = {n for step in self.plan.steps for n, _ in step.links}
+        return all(link.idle or n in planned for n, link in enumerate(preset.chain))
+
+    def _loosen(self, moving: Moving) -> None:
+        """Knobs that move aren't compiled in, by their link's place."""
+        for step in self._shader_steps():
+            here = {n: moving[n] for n, _ in step.links if n in moving}
+            program = self._programs.get(step.links[0][0])
+            if here and program is not None:
+                program.shader = loosened(program.shader, step, here)
 
     def __enter__(self) -> Chain:
         return self
@@ -93,33 +187,45 @@ class Chain:
         for program in self._programs.values():
             program.release()
         self._programs.clear()
-        for buffer in (self._gbuffer, self._person, self._hands, self._held):
-            if buffer is not None:
-                buffer.release()
-        self._gbuffer = self._person = self._hands = self._held = None
+        for net in self._nets.values():
+            net.release()
+        self._nets.clear()
+        for thing in (self._buffers, self._person, self._hands, self._held, self._warp):
+            if thing is not None:
+                thing.release()
+        self._buffers = self._person = self._hands = self._held = self._warp = None
         for texture in (self._canvas, self._spare):
             self._gpu.release(texture)
 
     def reset(self) -> None:
         """A cut: no effect remembers anything."""
-        for motion in self._motions:
-            motion.reset()
+        self.told.reset()
+        self._motions.reset()
         for program in self._programs.values():
             program.reset()
-        if self._gbuffer is not None:
-            self._gbuffer.reset()
+        for net in self._nets.values():
+            net.reset()
+        if self._buffers is not None:
+            self._buffers.reset()
 
     def render(self, tick: Tick) -> Pixels:
         """The finished picture of a tick, (h, w, 4) uint8, read-only."""
-        needed = tick.faces or self.plan.full_frame_passes or self._remembers
-        if not self._aov and (not self.plan.steps or not needed):
+        if not self.draws(tick) and not self._aov:
             self.shown = tick.faces
-            if self._gbuffer is not None:
-                self._gbuffer.reset()
+            self.told.at(tick)
+            if self._buffers is not None:
+                self._buffers.reset()
             return tick.frame.pixels
         self.upload(tick)
         self.draw(tick)
-        return self._read() if self.plan.steps else tick.frame.pixels
+        return self.read() if self.plan.steps else tick.frame.pixels
+
+    def draws(self, tick: Tick) -> bool:
+        """Whether anything can be seen or remembered of this tick."""
+        remembers = self._motions.hold or any(one.remembers for one in self._programs.values())
+        return bool(self.plan.steps) and bool(
+            tick.faces or self.plan.full_frame_passes or remembers
+        )
 
     def upload(self, tick: Tick) -> None:
         """The first third of `render`: the plate goes to the GPU."""
@@ -127,84 +233,99 @@ class Chain:
 
     def draw(self, tick: Tick) -> None:
         """The second third of `render`: everything is drawn, nothing read back."""
-        driven = self._drive(tick)
+        self._turn(self.told.at(tick))
+        driven = self._motions.drive(tick, self.knobs.names)
         self.shown = tuple(_moved(face, points) for face, points in driven)
-        moment = self._moment(tick)
         buffered = False
         for step in self.plan.steps:
             if step.kind == "warp":
                 self._draw_warp(driven)
                 continue
+            place = step.links[0][0]
+            if step.kind == "net":
+                self._draw_net(step, tick)
+                continue
+            program = self._programs[place]
+            if not (program.remembers or any(self._values[n]["mix"] != 0.0 for n, _ in step.links)):
+                continue
             if not buffered:
                 self._draw_buffers(tick)
                 buffered = True
-            program = self._programs[step.links[0][0]]
-            values = moment | self._knobs[step.links[0][0]]
+            faces = routed(self.shown, step.slots, self.knobs.names)
+            values = self._moment(tick, faces) | self._uniforms[place]
             if step.kind == "boxes":
-                self._draw_boxes(program, program.shader, values)
+                self._draw_boxes(program, step, faces, values)
             else:
-                program.draw(self._spare, self._images(self._canvas), values)
+                program.draw(self._spare, self._images(self._canvas, step), values)
                 self._canvas, self._spare = self._spare, self._canvas
         if self._aov and not buffered:
             self._draw_buffers(tick)
+
+    def _draw_net(self, step: Step, tick: Tick) -> None:
+        place = step.links[0][0]
+        if self._values[place]["mix"] == 0.0:
+            return
+        faces = routed(self.shown, step.slots, self.knobs.names)
+        if self._nets[place].draw(self._canvas, self._spare, tick, faces, self._values[place]):
+            self._canvas, self._spare = self._spare, self._canvas
+
+    def news(self) -> list[str]:
+        """What nets have to tell since the last call, each thing once."""
+        return [text for net in self._nets.values() for text in net.news()]
 
     def image(self, name: str) -> moderngl.Texture:
         """An image that was asked for as `aov`, as the last tick drew it."""
         return self._images(self._canvas)[name]
 
-    def _drive(self, tick: Tick) -> list[tuple[Face, Landmarks]]:
-        """Each face with the landmarks that all motion effects together drive it to.
+    def draw_over(self, paint: Callable[[moderngl.Texture, moderngl.Texture], None]) -> None:
+        """After `draw`: let `paint` make another picture, in its first texture, of its second."""
+        paint(self._spare, self._canvas)
+        self._canvas, self._spare = self._spare, self._canvas
 
-        A face that is held stands where its still is shown, not where the performer is.
-        """
-        scenes = [motion.hold(tick) for motion in self._motions]
-        holder = max((i for i, scene in enumerate(scenes) if scene is not None), default=-1)
-        scene = self._scene = scenes[holder] if holder >= 0 else None
-        faces = {face.slot: face for face in tick.faces}
-        if scene is not None:
-            self._scene_mix = self._motions[holder].mix
-            if scene.whole:  # a still stays when its performer leaves
-                lost = {n: replace(one, found=False) for n, one in scene.placed.items()}
-                faces = {slot: faces.get(slot, face) for slot, face in lost.items()}
-        driven = []
-        for slot, face in sorted(faces.items()):
-            held = None if scene is None else scene.placed.get(slot)
-            moving = face
-            for i, motion in enumerate(self._motions):
-                points = motion.drive(moving, tick)
-                if held is not None and i == holder:
-                    moving = replace(moving, landmarks=points, pose=held.pose, iod=held.iod)
-                    continue
-                if scenes[i] is not None:  # of several stills the last is shown
-                    continue
-                mixed = moving.landmarks + np.float32(motion.mix) * (points - moving.landmarks)
-                moving = replace(moving, landmarks=mixed)
-            points = moving.landmarks
-            if held is not None:
-                points = believable(held.landmarks, points, held.iod, filled=True)
-                face = held
-            elif self._motions:
-                points = face.landmarks + np.float32(face.presence) * (points - face.landmarks)
-                points = believable(face.landmarks, points, face.iod)
-            driven.append((face, points))
-        return driven
+    @property
+    def canvas(self) -> moderngl.Texture:
+        """The picture as the last `draw` left it, bottom row first."""
+        return self._canvas
+
+    def _shader_steps(self) -> list[Step]:
+        return [step for step in self.plan.steps if step.kind in ("boxes", "frame")]
+
+    def _turn(self, values: list[Values]) -> None:
+        """Hand the values of a tick to the effects; most are those of the tick before."""
+        changed = {n for n, one in enumerate(values) if one is not self._values[n]}
+        if not changed:
+            return
+        before, self._values = self._values, values
+        self._motions.turn(changed, before, values)
+        for step in self._shader_steps():
+            if changed.intersection(n for n, _ in step.links):
+                self._uniforms[step.links[0][0]] = self._uniforms_of(step)
+
+    def _uniforms_of(self, step: Step) -> dict[str, Any]:
+        """The uniforms of a step's knobs."""
+        each = []
+        for place, _ in step.links:
+            knobs: dict[str, Any] = dict(self._values[place])
+            mix, seed = knobs.pop("mix"), self.knobs.preset.seed + knobs.pop("seed")
+            each.append({**knobs, "kfx_mix": mix, "kfx_seed": float(seed)})
+        return isf_join.joined_values(each) if len(each) > 1 else each[0]
 
     def _draw_buffers(self, tick: Tick) -> None:
-        """The face G-buffer and the person matte of the plate as the warp has left it."""
-        still = self._scene is not None and self._scene.whole
-        if self._gbuffer is not None:
-            box = facemesh.union(self._face_boxes())
+        """The face G-buffers and the person matte of the plate as the warp has left it."""
+        scene = self._motions.scene
+        still = scene is not None and scene.whole
+        if self._buffers is not None:
             hidden = None
             if self._hands is not None and not still:
                 hidden = self._hands.draw(tick.hands, self.shown, self._canvas)
-            self._gbuffer.draw(self.shown, box, cut=tick.dt == 0.0, occlusion=hidden)
+            self._buffers.draw(self.shown, tick, self.knobs.names, hidden)
         if self._person is not None:
-            matte = self._scene.matte if self._scene is not None and still else tick.matte
+            matte = scene.matte if scene is not None and still else tick.matte
             self._person.draw(matte, self.shown, self._canvas)
 
     def _draw_warp(self, driven: list[tuple[Face, Landmarks]]) -> None:
         assert self._warp is not None
-        scene = self._scene
+        scene = self._motions.scene
         held = {} if scene is None else scene.placed
         live = [one for one in driven if one[0].slot not in held]
         if live:
@@ -216,72 +337,46 @@ class Chain:
             self._held.forget()
         else:
             still = [one for one in driven if one[0].slot in held]
-            if self._held.draw(self._canvas, self._spare, scene, still, self._scene_mix):
+            if self._held.draw(self._canvas, self._spare, scene, still, self._motions.scene_mix):
                 self._canvas, self._spare = self._spare, self._canvas
 
-    def _draw_boxes(self, program: Program, shader: Any, values: dict[str, Any]) -> None:
+    def _draw_boxes(
+        self, program: Program, step: Step, faces: tuple[Face, ...], values: dict[str, Any]
+    ) -> None:
+        shader = program.shader
         boxes = [
             box
-            for face in self.shown
+            for face in faces
             for box in facemesh.region_boxes(face, shader.region, shader.margin_iod, self.size)
         ]
         if boxes or program.remembers:
             self._gpu.copy(self._canvas, self._spare)
-        images = self._images(self._spare)
-        if boxes or program.remembers:
-            program.draw(self._canvas, images, values, boxes)
+            program.draw(self._canvas, self._images(self._spare, step), values, boxes)
 
-    def _face_boxes(self) -> list[Box]:
-        """Where the planned shaders read the G-buffer."""
-        boxes = []
-        if self._aov:
-            boxes += [b for f in self.shown for b in facemesh.region_boxes(f, "face", 0, self.size)]
-        for step in self.plan.steps:
-            for _, link in step.links:
-                if link.effect.kind != "shader" or not link.effect.source.face_images:
-                    continue
-                shader = link.effect.source
-                region = "face" if shader.region == "frame" else shader.region
-                for face in self.shown:
-                    boxes += facemesh.region_boxes(face, region, shader.margin_iod, self.size)
-        return boxes
-
-    def _images(self, canvas: moderngl.Texture) -> dict[str, moderngl.Texture]:
-        faces = self._gbuffer.images if self._gbuffer is not None else {}
+    def _images(
+        self, canvas: moderngl.Texture, step: Step | None = None
+    ) -> dict[str, moderngl.Texture]:
+        slots = step.slots if step is not None else ()
+        faces = self._buffers.images(slots) if self._buffers is not None else {}
         person = {} if self._person is None else {"personMatte": self._person.image}
         return {"inputImage": canvas, **faces, **person}
 
-    def _moment(self, tick: Tick) -> dict[str, Any]:
+    def _moment(self, tick: Tick, faces: tuple[Face, ...]) -> dict[str, Any]:
         """The uniforms that no knob gives."""
         return {
             **automatic_values(tick.index, tick.time, tick.dt),
             "beat": tick.beat,
             "bar": tick.bar,
             "energy": tick.energy,
-            "iod": max((face.iod for face in self.shown), default=0.0),
+            "iod": max((face.iod for face in faces), default=0.0),
         }
 
-    def _read(self) -> Pixels:
+    def read(self) -> Pixels:
+        """The last third of `render`: the picture comes back from the GPU."""
         self._gpu.finish()
         buffer = self._pool.take()
         self._gpu.target(self._canvas).read_into(buffer, components=4)
         return freeze(buffer[::-1])
-
-
-def _shader_of(step: Step) -> Shader:
-    """What a step draws: its one shader, or its shaders joined."""
-    shaders = [link.effect.source for _, link in step.links]
-    return isf_join.join(shaders) if len(shaders) > 1 else shaders[0]
-
-
-def _knobs_of(step: Step, seed: int) -> dict[str, Any]:
-    """The uniforms of a step's knobs."""
-    each = []
-    for _, link in step.links:
-        knobs = dict(link.values)
-        mix, own_seed = knobs.pop("mix"), knobs.pop("seed")
-        each.append({**knobs, "kfx_mix": mix, "kfx_seed": float(seed + own_seed)})  # type: ignore[operator]
-    return isf_join.joined_values(each) if len(each) > 1 else each[0]
 
 
 def _moved(face: Face, points: Landmarks) -> Face:

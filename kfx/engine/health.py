@@ -67,13 +67,14 @@ def opengl() -> list[Check]:
 
 
 def onnx() -> list[Check]:
-    """ONNX Runtime's providers, each by running a net on it."""
-    from kfx.engine import onnx_probe
+    """ONNX Runtime's providers, each by running a net on it, and which of them nets get."""
+    from kfx.neural import providers
 
     checks = []
-    for probe in onnx_probe.probe_all():
-        name = "ONNX " + probe.provider.removesuffix("ExecutionProvider")
-        cpu = probe.provider == onnx_probe.CPU
+    probes = providers.probe_all()
+    for probe in probes:
+        name = f"ONNX {providers.short(probe.provider)}"
+        cpu = probe.provider == providers.CPU
         if not probe.error:
             detail = f"probe run right, {probe.ms:.3f} ms"
             checks.append(Check(name, "ok", detail, needed=cpu))
@@ -82,6 +83,14 @@ def onnx() -> list[Check]:
         if "CUDA" in probe.provider:
             remedy = 'with an NVIDIA GPU: pip install "kfx[cuda]" and a driver >= 525; else none'
         checks.append(Check(name, "fail" if cpu else "warn", probe.error, remedy, needed=cpu))
+    good = next((probe for probe in probes if not probe.error), None)
+    if good is not None:
+        passed = ", ".join(providers.short(probe.provider) for probe in probes if probe.error)
+        detail = f"{providers.short(good.provider)}, then the CPU, {providers.threads()} threads"
+        if good.provider == providers.CPU:
+            detail = f"the CPU, threads: {providers.threads()}, one core is left for drawing"
+        detail += f"; doesn't run: {passed}" if passed else ""
+        checks.append(Check("Nets run on", "ok", detail))
     return checks
 
 
@@ -127,31 +136,37 @@ def cameras() -> list[Check]:
 
 
 def virtual_camera() -> list[Check]:
-    """Whether a child process can load pyvirtualcam, and a device to write to."""
-    from kfx.sinks.vcam import REMEDIES
+    """Whether a child process can load pyvirtualcam, and a device to write to.
+
+    On Linux devices are asked what they can do; elsewhere the camera is opened for a moment.
+    """
+    from kfx.sinks import v4l2, vcam_setup
 
     name = "Virtual camera"
-    command = [sys.executable, "-c", "import pyvirtualcam; print(pyvirtualcam.__version__)"]
+    code = "import pyvirtualcam; print(pyvirtualcam.__version__)"
+    if sys.platform != "linux":
+        code += "; c = pyvirtualcam.Camera(1280, 720, 30); print(c.device, c.native_fmt); c.close()"
+    command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    said = done.stdout.split("\n")
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-        return [Check(name, "warn", f"pyvirtualcam: {last}", "pip install pyvirtualcam")]
-    version = f"pyvirtualcam {done.stdout.strip()}"
+        remedy = vcam_setup.here() if said[0] else "pip install pyvirtualcam"
+        return [Check(name, "warn", f"pyvirtualcam: {last}", remedy)]
+    version = f"pyvirtualcam {said[0]}"
     if sys.platform != "linux":
-        detail = f"{version}; the device is opened when the show starts"
-        return [Check(name, "ok", detail, f"if it is missing there: {REMEDIES[sys.platform]}")]
-    from kfx.sinks import v4l2
-
+        return [Check(name, "ok", f"{said[1]}; {version}")]
     nodes = v4l2.loopbacks()
+    notes = vcam_setup.module_notes()
+    version += f", {notes}" if notes else ""
     listed = ", ".join(f"{n.path} {n.name}{'' if n.writable else ' (in use)'}" for n in nodes)
     if any(node.writable for node in nodes):
         return [Check(name, "ok", f"{listed}; {version}")]
     if nodes:
-        remedy = "close the program that sends to it, or load more: sudo modprobe -r " + (
-            'v4l2loopback && sudo modprobe v4l2loopback devices=2 exclusive_caps="1,1"'
-        )
+        remedy = "close the program that sends to it, or load more: " + vcam_setup.RELOAD
+        remedy += 'devices=2 video_nr=10,11 card_label=kfx,kfx-2 exclusive_caps="1,1"'
         return [Check(name, "warn", f"{listed}; {version}", remedy)]
-    return [Check(name, "warn", f"no v4l2loopback device; {version}", REMEDIES["linux"])]
+    return [Check(name, "warn", f"no v4l2loopback device; {version}", vcam_setup.here())]
 
 
 def fonts() -> list[Check]:

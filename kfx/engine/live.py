@@ -1,73 +1,54 @@
 """The live loop: newest frame in, picture out to every sink, whatever breaks on the way.
 
-Capture runs in its own thread, tracking and drawing here, each sink in its own thread behind a
-mailbox of depth one. A late frame is skipped and counted, never owed. A fault is reported once:
-a failing tracker means no faces, a failing effect the clean plate, a failing sink its end.
+Capture runs in its own thread, drawing here, each sink in its own thread behind a mailbox of
+depth one; tracking here (`exact`) or beside (`latency`). A late frame is skipped and counted,
+never owed. A fault is reported once: a failing tracker means no faces, a failing effect the clean
+plate, a failing recording its end; any other sink is opened again, and a lost camera is its last
+picture until it is back.
 """
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 
 from kfx import clock, sinks
+from kfx.engine import lifeline
+from kfx.engine.capture import Capture, Opener
 from kfx.engine.chain import Chain
-from kfx.engine.fit import fitted
-from kfx.engine.mailbox import Closed, Mailbox
+from kfx.engine.deliver import Output, Outputs, is_recording
+from kfx.engine.follow import Ahead, Exact, Follower, Trackers
+from kfx.engine.governor import Governor, Lever
+from kfx.engine.keeper import Keeper
+from kfx.engine.look import Look
+from kfx.engine.net_rate import STEPS, NetRate
+from kfx.engine.picture import Picture, scaled
+from kfx.engine.plan import compile_plan
+from kfx.engine.show import Show
 from kfx.engine.stats import Stats
+from kfx.engine.switches import Switches
 from kfx.engine.ticks import Ticks
-from kfx.errors import KfxError
+from kfx.errors import KfxError, UsageError
 from kfx.presets import Preset
 from kfx.render.gpu import Gpu
-from kfx.tracking.hands import Hands
-from kfx.tracking.person import Person
 from kfx.tracking.tracker import Tracker
-from kfx.types import Face, Frame, Hand, Matte, Pixels, Shot, Sink, Source, StreamInfo, Tick
+from kfx.types import Frame, Sink, StreamInfo
 
-RETRY_S = 1.0  # a lost camera is tried again after so long
-FILE_QUEUE = 90  # frames a recording may fall behind before it is given up
+MODES: dict[str, str] = {
+    "exact": "landmarks are those of the frame shown; the picture waits for the tracker",
+    "latency": "the newest frame at once, landmarks predicted to its time",
+}
+TRACKING = ("every frame", "every 2nd frame", "every 3rd frame")
+SCALES = (1.0, 0.75, 0.5)  # of width and height, that the governor may draw at
+LEAST_SIDE = 240  # pixels; a smaller picture isn't worth drawing
 
-Opener = Callable[[], Source]
 Status = Callable[[Stats], None]
-
-
-@dataclass
-class _Output:
-    """A sink, its mailbox and its thread."""
-
-    spec: str
-    sink: Sink
-    box: Mailbox[Shot]
-    thread: threading.Thread | None = None
-    failed: bool = False
-
-
-@dataclass
-class _Others:
-    """What is tracked beside faces, where the chain asks for it."""
-
-    person: Person | None
-    hands: Hands | None
-
-    def seen(self, tick: Tick, stats: Stats) -> Tick:
-        matte: Matte | None = None
-        hands: tuple[Hand, ...] = ()
-        try:
-            matte = self.person.matte(tick.frame) if self.person else None
-            hands = self.hands.find(tick.frame) if self.hands and tick.faces else ()
-        except Exception as error:  # whatever it is, the picture goes on
-            stats.warn(f"person matte and hands: {error}")
-        return replace(tick, matte=matte, hands=hands)
-
-    def reset(self) -> None:
-        for one in (self.person, self.hands):
-            if one:
-                one.reset()
 
 
 def run(
@@ -82,23 +63,39 @@ def run(
     loop: bool = False,
     hands: bool = False,
     overwrite: bool = False,
+    mode: str = "exact",
+    rate: Fraction | None = None,
+    govern: bool = False,
+    switches: Switches | None = None,
+    levers: Sequence[Lever] = (),
+    ticks: Ticks | None = None,
+    on_look: Callable[[Look], None] | None = None,
     status: Status | None = None,
     ready: Callable[[Stats, list[Sink]], None] | None = None,
     stop: threading.Event | None = None,
 ) -> Stats:
     """Run until `seconds` are over, the source has ended, `stop` is set, or Ctrl-C.
 
-    `ready` is called once with the open sinks, `status` about twice a second. Raises `KfxError`
-    if nothing can start, or when the last sink has failed.
+    `mode` is one of `MODES`. `rate` sends so many pictures a second whatever the source gives;
+    without it each frame is sent as soon as it is drawn. `govern` holds the rate by giving things
+    up: tracking rate (in `latency`), how much nets run, then `levers` (effect quality), then the
+    size drawn at (not while recording, nor with a net in the chain, nor with `on_look`).
+    `switches` are read every frame. `ticks` stand for a song other than a steady `bpm`. `on_look`
+    is given the look before the show starts, to change it from any thread. `ready` is called once
+    with the open sinks, `status` about twice a second. A sink that fails is opened again, except a
+    recording. Raises `KfxError` if nothing can start, or when every sink is a recording that has
+    failed.
     """
-    stop = stop or threading.Event()
+    if mode not in MODES:
+        raise UsageError(f"live mode {mode!r}: there is none; use {' or '.join(MODES)}")
+    stop, switches = stop or threading.Event(), switches or Switches()
     with ExitStack() as stack:
         source = stack.enter_context(open_source())
         info = source.info
-        size = size or info.size
+        size, paced = size or info.size, rate or info.rate
         stream = StreamInfo(
             size,
-            info.rate,
+            paced,
             timecode=info.timecode,
             colour=info.colour,
             has_alpha=info.has_alpha,
@@ -106,242 +103,156 @@ def run(
             overwrite=overwrite,
         )
         gpu = stack.enter_context(Gpu())
-        chain = stack.enter_context(Chain(gpu, preset, size, hands=hands))
-        faces_of = stack.enter_context(Tracker(tracker))
-        person = stack.enter_context(Person()) if chain.needs_person else None
-        hands_of = stack.enter_context(Hands()) if chain.needs_hands else None
-        others = _Others(person, hands_of)
+        recorded = any(is_recording(spec) for spec in outputs)
+        plan = compile_plan(preset)
+        has_nets = any(step.kind == "net" for step in plan.steps)
+        # Sizes beside the full one are compiled ahead. Of a look that may be changed they would
+        # all have to follow; and a net's session may take hundreds of megabytes each time.
+        one_size = not govern or recorded or has_nets or on_look is not None
+        sizes = [size] if one_size else _sizes(size)
+        net_rate = NetRate()
         stats = Stats(size, info.rate, gpu.renderer, tracker)
+        chains: list[Chain | Look]
+        if on_look is None:
+            chains = [
+                stack.enter_context(Chain(gpu, preset, one, hands=hands, pace=net_rate))
+                for one in sizes
+            ]
+        else:
+            look = Look(gpu, preset, size, hands=hands, on_fault=stats.warn, pace=net_rate)
+            chains = [stack.enter_context(look)]
+            on_look(look)
+        stats.show = {"mode": mode, "output": switches.shown}
+        if rate is not None:
+            stats.show["output_fps"] = float(rate)
         for note in info.notes:
             stats.warn(note)
-        ends = [_output(spec, stack.enter_context(sinks.open(spec, stream))) for spec in outputs]
-        captured: Mailbox[Frame] = Mailbox()
-        # Frames are timed from here on: loading MediaPipe and GL isn't the show.
-        _warm_up(chain, faces_of, others, size, stats)
-        capture = threading.Thread(
-            target=_capture,
-            args=(source, open_source, captured, stats, stop, loop),
-            name="kfx-capture",
-            daemon=True,
-        )
-        for end in ends:
-            end.thread = threading.Thread(
-                target=_deliver, args=(end, stats), name=f"kfx-{end.spec}", daemon=True
+        ends = [
+            Output(
+                spec,
+                stack.enter_context(sinks.open(spec, stream)),
+                stats,
+                None if is_recording(spec) else partial(sinks.open, spec, stream),
             )
-            end.thread.start()
+            for spec in outputs
+        ]
+        # A look that may be changed may come to want them.
+        shapes = (
+            on_look is not None
+            or plan.needs_blendshapes
+            or any(getattr(end.sink, "needs_blendshapes", False) for end in ends)
+        )
+        faces_of = stack.enter_context(Tracker(tracker, blendshapes=shapes))
+        trackers = stack.enter_context(Trackers(faces_of, chains[0], stats))
+        # Frames are timed from here on: loading MediaPipe and GL isn't the show.
+        _warm_up(chains, trackers, size)
+        stats.forget()
+        capture = Capture(
+            source,
+            open_source,
+            size,
+            stats,
+            stop,
+            loop=loop,
+            drop_as="capture.rate" if rate and rate < info.rate else "capture",
+        )
+        period_s = float(1 / paced)
+        sent = Outputs(ends, stats, paced, on_grid=rate is not None)
+        follower: Follower = Ahead(trackers) if mode == "latency" else Exact(trackers)
+        picture = Picture(chains, stats, period_s=period_s)
+        governor = None
+        if govern:
+            given = [*_net_levers(net_rate, has_nets or on_look is not None), *levers]
+            governor = Governor(period_s, _levers(follower, given, picture, chains))
+            stats.show["governor"] = []
+        keeper = Keeper(sent, capture, switches, stats, stop, period_s=period_s)
+        show = Show(
+            capture,
+            follower,
+            picture,
+            sent,
+            switches,
+            ticks or Ticks(bpm),
+            stats,
+            stop,
+            governor=governor,
+            status=status,
+        )
+        sent.start()
         if ready:
             ready(stats, [end.sink for end in ends])
         stats.started = clock.now()
         capture.start()
+        keeper.start()
         try:
-            _loop(
-                chain,
-                faces_of,
-                others,
-                captured,
-                ends,
-                stats,
-                Ticks(bpm),
-                size,
-                seconds,
-                status,
-                stop,
-            )
+            until = None if seconds is None else stats.started + seconds
+            show.run(until=until, rate=rate)
         except KeyboardInterrupt:
             pass  # the usual way to end a show: what was recorded is kept
         finally:
+            lifeline.rest()
             stop.set()
-            captured.close(discard=True)
-            source.close()
-            for end in ends:
-                end.box.close()
-                if end.thread:
-                    end.thread.join()
-            capture.join(timeout=5.0)
+            capture.close()
+            keeper.close()
+            follower.close()
+            sent.finish()
             stats.ended = clock.now()
-            stats.dropped["capture"] = captured.dropped
-            for end in ends:
-                stats.dropped[end.spec] = end.box.dropped
-            _note_news(ends, stats)
-        if ends and all(end.failed for end in ends):
+            stats.show["output"] = switches.shown
+        if sent.all_failed:
             raise KfxError("; ".join(stats.warnings) or "every sink has failed")
         return stats
 
 
-def _output(spec: str, sink: Sink) -> _Output:
-    if sinks.kind_of(spec) == "file":
-        return _Output(spec, sink, Mailbox(FILE_QUEUE, newest=False))
-    return _Output(spec, sink, Mailbox())
+def _sizes(size: tuple[int, int]) -> list[tuple[int, int]]:
+    """The sizes a picture may be drawn at, largest first, all of them even."""
+    sizes = [
+        (2 * round(size[0] * scale / 2), 2 * round(size[1] * scale / 2)) for scale in SCALES[1:]
+    ]
+    return [size, *(one for one in sizes if min(one) >= LEAST_SIDE)]
 
 
-def _loop(
-    chain: Chain,
-    tracker: Tracker,
-    others: _Others,
-    captured: Mailbox[Frame],
-    ends: list[_Output],
-    stats: Stats,
-    ticks: Ticks,
-    size: tuple[int, int],
-    seconds: float | None,
-    status: Status | None,
-    stop: threading.Event,
-) -> None:
-    until = None if seconds is None else stats.started + seconds
-    told = stats.started
-    while not stop.is_set() and (until is None or clock.now() < until):
-        if status and clock.now() - told >= 0.5:
-            told = clock.now()
-            _note_news(ends, stats)
-            status(stats)
-        try:
-            frame = captured.take(0.1)
-        except Closed:
-            return
-        if frame is None:
-            continue
-        frame = fitted(frame, size)
-        with stats.timed("track"):
-            faces = _faces(tracker, frame, stats)
-            tick = others.seen(ticks.tick(frame, faces), stats)
-        with stats.timed("render"):
-            pixels = _picture(chain, tick, stats)
-        stats.count(faces)
-        shot = Shot(pixels, tick)
-        for end in ends:
-            if not end.failed:
-                _offer(end, shot, stats)
-        if ends and all(end.failed for end in ends):
-            return
+def _net_levers(net_rate: NetRate, has_nets: bool) -> list[Lever]:
+    def rest_at(level: int) -> None:
+        net_rate.level = level
+
+    return [Lever("nets run", STEPS, rest_at)] if has_nets else []
 
 
-def _note_news(ends: list[_Output], stats: Stats) -> None:
-    for end in ends:
-        for warning in list(getattr(end.sink, "warnings", ())):
-            stats.warn(f"{end.spec}: {warning}")
+def _levers(
+    follower: Follower,
+    between: Sequence[Lever],
+    picture: Picture,
+    chains: Sequence[Chain | Look],
+) -> list[Lever]:
+    """What may be given up, in this order; what is exact stays so."""
+    levers = list(between)
+    if isinstance(follower, Ahead):
+
+        def track_every(level: int) -> None:
+            follower.every = level + 1
+
+        levers.insert(0, Lever("tracking", TRACKING, track_every))
+    if len(chains) > 1:
+
+        def draw_at(level: int) -> None:
+            picture.level = level
+
+        words = tuple(f"{chain.size[0]}x{chain.size[1]}" for chain in chains)
+        levers.append(Lever("drawn at", words, draw_at))
+    return levers
 
 
-def _faces(tracker: Tracker, frame: Frame, stats: Stats) -> tuple[Face, ...]:
-    try:
-        return tracker.track(frame)
-    except Exception as error:  # whatever it is, the picture goes on
-        stats.warn(f"tracker: {error}")
-        return ()
-
-
-def _picture(chain: Chain, tick: Tick, stats: Stats) -> Pixels:
-    try:
-        return chain.render(tick)
-    except Exception as error:  # whatever it is, the picture goes on
-        stats.warn(f"effects bypassed: {error}")
-        return tick.frame.pixels
-
-
-def _offer(end: _Output, shot: Shot, stats: Stats) -> None:
-    try:
-        end.box.put(shot)
-    except KfxError as error:
-        end.failed = True
-        stats.warn(f"{end.spec}: {error}; the recording ends here")
-        end.box.close()
-
-
-def _deliver(end: _Output, stats: Stats) -> None:
-    waits = stats.latency.setdefault(end.spec, [])
-    try:
-        while (shot := end.box.take()) is not None:
-            with stats.timed("write"):
-                end.sink.write(shot)
-            waits.append(clock.now() - shot.tick.frame.captured)
-    except Closed:
-        return
-    except Exception as error:  # one sink's fault must not end the others
-        end.failed = True
-        stats.warn(f"{end.spec}: {error}")
-        end.box.close(discard=True)
-
-
-def _capture(
-    source: Source,
-    reopen: Opener,
-    out: Mailbox[Frame],
-    stats: Stats,
-    stop: threading.Event,
-    loop: bool,
-) -> None:
-    """Feed `out` until the source ends; a lost camera is opened again, a file may loop."""
-    offset = Fraction(0)
-    try:
-        while not stop.is_set():
-            try:
-                offset = _feed(source, out, stats, stop, offset)
-                if source.info.live or not loop:
-                    return
-            except KfxError as error:
-                stats.warn(str(error))
-                if not source.info.live:
-                    return
-            source.close()
-            again = _open_again(reopen, stop, at_once=loop)
-            if again is None:
-                return
-            source = again
-    except Exception as error:
-        stats.warn(f"capture: {error!r}")
-    finally:
-        source.close()
-        out.close()
-
-
-def _open_again(reopen: Opener, stop: threading.Event, *, at_once: bool) -> Source | None:
-    while not stop.is_set():
-        if not at_once and stop.wait(RETRY_S):
-            break
-        at_once = False
-        try:
-            return reopen()
-        except KfxError:
-            continue
-    return None
-
-
-def _feed(
-    source: Source, out: Mailbox[Frame], stats: Stats, stop: threading.Event, offset: Fraction
-) -> Fraction:
-    """Pass frames on, those of a file at their own pace; returns the time that follows."""
-    frames = iter(source.frames())
-    started: float | None = None
-    first = Fraction(0)
-    end = offset
-    while not stop.is_set():
-        with stats.timed("read"):
-            frame = next(frames, None)
-        if frame is None:
-            break
-        if started is None:
-            started, first = clock.now(), frame.time
-        time = offset + frame.time - first
-        end = time + 1 / source.info.rate
-        if not source.info.live:
-            due = started + float(frame.time - first)
-            if stop.wait(max(0.0, due - clock.now())):
-                break
-            frame = replace(frame, captured=clock.now())
-        if offset:
-            frame = replace(frame, time=time)
-        out.put(frame)
-    return end
-
-
-def _warm_up(
-    chain: Chain, tracker: Tracker, others: _Others, size: tuple[int, int], stats: Stats
-) -> None:
+def _warm_up(chains: Sequence[Chain | Look], trackers: Trackers, size: tuple[int, int]) -> None:
     """Let every library do its first-time work on a black frame, then forget it."""
     black = np.zeros((size[1], size[0], 4), np.uint8)
     black[..., 3] = 255
     frame = Frame(black, 0, Fraction(0), clock.now(), truth=())
-    tick = Ticks().tick(frame, _faces(tracker, frame, stats))
-    _picture(chain, others.seen(tick, stats), stats)
-    chain.reset()
-    tracker.reset()
-    others.reset()
+    seen = trackers.find(frame)
+    tick = replace(Ticks().tick(frame, seen.faces), matte=seen.matte, hands=seen.hands)
+    for chain in chains:
+        try:
+            chain.render(tick if chain.size == size else scaled(tick, chain.size))
+        except Exception:  # it will fail again in the show, and be told of there
+            continue
+        chain.reset()
+    trackers.reset()

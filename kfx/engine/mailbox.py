@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from kfx.errors import Overflow
@@ -20,11 +21,19 @@ class Mailbox(Generic[T]):
 
     `newest` True: a full box drops its oldest value and counts it in `dropped`. False: `put`
     waits for room if `wait`, else raises `Overflow`. An error given to `close` is raised by
-    `take` once the box is empty.
+    `take` once the box is empty. `on_drop` is told of every drop.
     """
 
-    def __init__(self, depth: int = 1, *, newest: bool = True, wait: bool = False) -> None:
+    def __init__(
+        self,
+        depth: int = 1,
+        *,
+        newest: bool = True,
+        wait: bool = False,
+        on_drop: Callable[[], None] | None = None,
+    ) -> None:
         self.dropped = 0
+        self._on_drop = on_drop
         self._depth = depth
         self._newest = newest
         self._wait = wait
@@ -45,6 +54,8 @@ class Mailbox(Generic[T]):
                     raise Overflow(f"{len(self._values)} frames wait and none leaves")
                 self._values.popleft()
                 self.dropped += 1
+                if self._on_drop:
+                    self._on_drop()
             self._values.append(value)
             self._changed.notify_all()
 

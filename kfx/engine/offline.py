@@ -150,6 +150,8 @@ def _draw(
         with stats.timed("render"):
             shot = Shot(chain.render(tick), tick)
             aovs.write(chain, tick)
+        for text in chain.news():
+            stats.warn(text)
         stats.count(tick.faces)
         done.put(shot)
         if done.closed:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import TYPE_CHECKING, Any
 
 from kfx import params
@@ -40,6 +40,15 @@ class Motion:
     def hold(self, tick: Tick) -> Scene | None:
         """The stills to show at this tick, None for the live picture."""
         return None
+
+    def stage(self, scene: Scene | None, tick: Tick, slots: Set[int]) -> Scene | None:
+        """What effects before this one hold, as this one wants it set, asked after every `hold`.
+
+        `slots` are the faces it is meant for. It may give the live frame as a scene of its own
+        (`whole`, with every face of the tick), which lets lips open on what isn't in the plate.
+        An effect that does so declares `holds`.
+        """
+        return scene
 
     def reset(self) -> None:
         """Forget everything: a cut."""

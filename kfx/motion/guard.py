@@ -14,6 +14,8 @@ from kfx.types import Landmarks, freeze
 
 SPREAD_IOD = 0.12  # how far a correction of lids or lips reaches into the skin
 LONGEST_IOD = 0.45  # no landmark is driven farther
+LOOK_IOD = 0.004  # an iris that is driven less only follows its lids
+FARTHEST_LOOK_IOD = np.float32([0.075, 0.03])  # to the sides, up and down
 FOLD_IOD2 = 0.002  # twice the area of a triangle that must not turn over
 _EYE_PAIRS = [(lids[k], lids[16 - k]) for lids in (c.RIGHT_LIDS, c.LEFT_LIDS) for k in range(1, 8)]
 _MOUTH_PAIRS = [(c.INNER_LIPS[k], c.INNER_LIPS[20 - k]) for k in range(1, 10)]
@@ -42,13 +44,14 @@ def believable(
     """`driven` with its openings, reach and folds limited by what `live` shows.
 
     `filled`: something else is drawn into eyes and mouth, so that openings need no limit and
-    may shut altogether.
+    may shut altogether, and irises may look elsewhere.
     """
     driven = _limit_reach(live, driven, iod)
     driven = _unfold(live, driven, iod, fillings=not filled)
     if not filled:
         driven = _limit_openings(live, driven, iod)
-    return _irises_follow(live, driven)
+    follow = _irises_follow(live, driven)
+    return _look_about(live, driven, follow, iod) if filled else follow
 
 
 def no_wider(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
@@ -64,6 +67,12 @@ def no_wider(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
     shut = 1.0 - min(1.0, (seen + 0.012 * iod) / max(wish + 0.012 * iod, 1e-6))
     driven = driven + np.float32(shut) * masks()["mouth"] * (live - driven)
     return _limit_openings(live, driven, iod, 1.06, 0.004)
+
+
+def eyes_no_wider(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
+    """`driven` with no eye open farther than `live` can fill: for mouths that are painted."""
+    slack = np.append(_SLACK_IOD[: len(_EYE_PAIRS)], np.float32([1e3] * len(_MOUTH_PAIRS)))
+    return _limit_openings(live, driven, iod, _STRETCH, slack)
 
 
 def _limit_reach(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
@@ -115,6 +124,22 @@ def _unfold(live: Landmarks, driven: Landmarks, iod: float, *, fillings: bool = 
         keep[triangles[folded].reshape(-1)] = 0.75
         driven = live + keep * (driven - live)
     return driven
+
+
+def _look_about(live: Landmarks, driven: Landmarks, follow: Landmarks, iod: float) -> Landmarks:
+    """Irises that are driven themselves leave the place to which the lids would carry them."""
+    result = follow
+    for iris in (c.RIGHT_IRIS, c.LEFT_IRIS):
+        meant = float(np.hypot(*(driven[iris, :2] - live[iris, :2]))) / max(iod, 1e-6)
+        if meant < LOOK_IOD:
+            continue
+        shift = (driven[iris, :2] - follow[iris, :2]) / np.float32(max(iod, 1e-6))
+        shift = FARTHEST_LOOK_IOD * np.tanh(shift / FARTHEST_LOOK_IOD)
+        result = result.copy() if result is follow else result
+        result[iris : iris + 5, :2] += (min(1.0, meant / LOOK_IOD - 1.0) * iod * shift).astype(
+            np.float32
+        )
+    return result
 
 
 def _irises_follow(live: Landmarks, driven: Landmarks) -> Landmarks:

@@ -9,9 +9,9 @@ import moderngl
 import numpy as np
 
 from kfx import canonical as c
-from kfx.render import facemesh
+from kfx.render import facemesh, gaze
 from kfx.render.gpu import Gpu
-from kfx.render.still import AS_TAKEN, Mouth, Scene, View
+from kfx.render.still import AS_TAKEN, Mouth, Scene, Still, View
 from kfx.render.warp import SHARP
 from kfx.types import Face, Landmarks, Pixels
 
@@ -19,24 +19,35 @@ _VERTEX = """
 in vec2 position;  // pixels of the frame, y down
 in vec2 source;    // pixels of the picture, y down
 in float alpha;
+in vec3 tint;
+in vec3 lift;
 uniform vec2 frame;
 uniform vec2 size;  // of the picture
 out vec2 from;
 out float cover;
+out vec3 light;
+out vec3 plus;
 void main() {
     cover = alpha;
+    light = tint;
+    plus = lift;
     from = vec2(source.x, size.y - source.y) / size;
     vec2 p = position / frame * 2.0 - 1.0;
     gl_Position = vec4(p.x, -p.y, 0.0, 1.0);
 }
 """
-_FINE_VERTEX = _VERTEX.replace("in float alpha;", "const float alpha = 1.0;")
+_FINE_VERTEX = (
+    _VERTEX.replace("in float alpha;", "const float alpha = 1.0;")
+    .replace("in vec3 tint;", "const vec3 tint = vec3(1.0);")
+    .replace("in vec3 lift;", "const vec3 lift = vec3(0.0);")
+)
 _FRAGMENT = """
 in float cover;
-uniform vec3 tone;
+in vec3 light;
+in vec3 plus;
 uniform float opaque;  // 1: the picture's own alpha is written; 0: cover is, to blend with
 """ + SHARP.replace(
-    "COLOUR", "vec4(clamp(sharp.rgb * tone, 0.0, 1.0), mix(cover, sharp.a, opaque))"
+    "COLOUR", "vec4(clamp(sharp.rgb * light + plus, 0.0, 1.0), mix(cover, sharp.a, opaque))"
 )
 _FINE = """
 in vec2 from;
@@ -50,6 +61,7 @@ uniform float amount;
 out vec4 colour;
 void main() { colour = vec4(texelFetch(scene, ivec2(gl_FragCoord.xy), 0).rgb, amount); }
 """
+_FIELDS = ("position", "source", "alpha", "tint", "lift")
 _OVER = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ZERO, moderngl.ONE)
 _INNER = np.array(c.INNER_LIPS)
 _ACROSS = np.array([0, *range(19, 10, -1), 10, *range(9, 0, -1)])  # the point on the other lip
@@ -57,6 +69,7 @@ _UPPER = np.arange(20) < 10
 FEATHER_IOD = 0.16  # a face set into a live frame comes in over so much inside its oval
 SLIVER_IOD2 = 0.004  # a triangle of so little area is drawn though it faces away
 LASH_IOD = 0.03  # half the height of the soft edge of a shut lid
+LIP_NEARER_IOD = 0.6  # three times how much nearer lips are drawn than they are
 LIP_IOD = 0.022  # half the width over which lips turn into mouth
 
 
@@ -69,7 +82,7 @@ class Held:
         self._skin = facemesh.skin_triangles()
         self._whole = np.concatenate([self._skin, facemesh.ring_triangles()])
         count = 478 + 36 * len(facemesh.RINGS)
-        self._vertices = gpu.ctx.buffer(reserve=count * 20)
+        self._vertices = gpu.ctx.buffer(reserve=count * 44)
         self._indices = gpu.ctx.buffer(reserve=self._whole.nbytes)
         self._program = gpu.program(_FRAGMENT, vertex=_VERTEX)
         self._program["frame"].value = size
@@ -81,8 +94,8 @@ class Held:
         self._array, self._fine_array = (
             gpu.ctx.vertex_array(program, [(self._vertices, *fields)], index_buffer=self._indices)
             for program, fields in (
-                (self._program, ("2f 2f 1f", "position", "source", "alpha")),
-                (self._fine_program, ("2f 2f 4x", "position", "source")),
+                (self._program, ("2f 2f 1f 3f 3f", *_FIELDS)),
+                (self._fine_program, ("2f 2f 28x", "position", "source")),
             )
         )
         self._mix = gpu.program(_MIX)
@@ -127,7 +140,12 @@ class Held:
                 source = _taken(corners, scene.view)
                 self._triangles(target, picture, corners, source, mesh, fine=self._fine)
         for placed, points in sorted(driven, key=lambda one: one[0].iod):
-            self._face(target, scene, placed, points)
+            if placed.slot in scene.under:
+                self._face(target, scene, scene.under[placed.slot], placed, points)
+            self._face(target, scene, scene.stills[placed.slot], placed, points)
+            mouth = scene.mouths.get(placed.slot)
+            if mouth is not None:
+                self._mouth(target, mouth, points, placed)
         if mix >= 1.0:
             return True
         self._mix["amount"].value = mix
@@ -140,16 +158,21 @@ class Held:
         return False
 
     def _face(
-        self, target: moderngl.Framebuffer, scene: Scene, placed: Face, points: Landmarks
+        self,
+        target: moderngl.Framebuffer,
+        scene: Scene,
+        still: Still,
+        placed: Face,
+        points: Landmarks,
     ) -> None:
-        still = scene.stills[placed.slot]
         picture = self._texture(still.pixels)
         if scene.whole:
             base, moved = facemesh.with_rings(placed.landmarks, points, placed.iod)
             source, alpha, mesh = _taken(base[:, :2], scene.view), None, self._whole
         else:
             base, moved, source = still.face.landmarks, points, still.face.landmarks[:, :2]
-            alpha, mesh = _feather() * np.float32(placed.presence), self._skin
+            cover = _feather() if still.cover is None else still.cover
+            alpha, mesh = cover * np.float32(placed.presence), self._skin
         # Slivers in the corners of a shut mouth may be turned over, and open up later.
         sliver = SLIVER_IOD2 * placed.iod**2
         still_iod2 = sliver if scene.whole else SLIVER_IOD2 * still.face.iod**2
@@ -160,14 +183,21 @@ class Held:
         skin = len(c.canonical().triangles)
         eyes = slice(skin, skin + len(c.canonical().eye_triangles))
         facing[eyes] &= facemesh.signed_areas(moved, mesh[eyes]) > 0  # a shut eye isn't seen
+        # A jaw that drops takes the lip along behind the chin, which must not cover it.
+        near = moved[mesh, 2].sum(axis=1) - np.float32(LIP_NEARER_IOD * placed.iod) * _lip(
+            len(mesh)
+        )
         mesh = mesh[facing]
-        mesh = mesh[np.argsort(-moved[mesh, 2].sum(axis=1), kind="stable")]
-        self._triangles(target, picture, moved[:, :2], source, mesh, alpha)
-        for lids in (c.RIGHT_LIDS, c.LEFT_LIDS):
-            self._lashes(target, picture, np.array(lids), placed, moved, source)
-        mouth = scene.mouths.get(placed.slot)
-        if mouth is not None:
-            self._mouth(target, mouth, points, placed)
+        mesh = mesh[np.argsort(-near[facing], kind="stable")]
+        self._triangles(target, picture, moved[:, :2], source, mesh, alpha, still.tint)
+        for lids, iris in gaze.EYES:
+            index = np.array(lids)
+            looks = gaze.look(base, moved, source, lids, iris, placed.iod)
+            if looks is not None:
+                over = np.ones(33, np.float32) if alpha is None else np.repeat(alpha[iris], 33)
+                tone = None if still.tint is None else still.tint[index].mean(axis=0)
+                self._triangles(target, picture, *looks, gaze.mesh(), over, tone)
+            self._lashes(target, picture, index, placed, moved, source, still)
 
     def _lashes(
         self,
@@ -177,6 +207,7 @@ class Held:
         placed: Face,
         moved: facemesh.Array,
         source: facemesh.Array,
+        still: Still,
     ) -> None:
         """The upper lid's edge drawn softly over the seam of an eye that shuts."""
         upper, lower = lids[:9], lids[[0, *range(15, 7, -1)]]
@@ -195,8 +226,10 @@ class Held:
         position = np.concatenate([edge + up, edge, edge - up])
         from_ = np.concatenate([taken + up_taken, taken, taken + 0.2 * up_taken])
         fade = np.sin(np.linspace(0.0, np.pi, 9)) ** 0.5 * shut * placed.presence
+        fade *= 1.0 if still.cover is None else still.cover[upper]
         alpha = np.concatenate([np.zeros(9), fade, np.zeros(9)]).astype(np.float32)
-        self._triangles(target, picture, position, from_, _strip_mesh(), alpha)
+        tone = None if still.tint is None else still.tint[upper].mean(axis=0)
+        self._triangles(target, picture, position, from_, _strip_mesh(), alpha, tone)
 
     def _mouth(
         self, target: moderngl.Framebuffer, mouth: Mouth, points: Landmarks, placed: Face
@@ -229,11 +262,13 @@ class Held:
     ) -> None:
         """Draw `picture` from `source` to `position`; without `alpha` it covers."""
         cover = np.ones(len(position), np.float32) if alpha is None else alpha
-        self._vertices.write(np.column_stack([position, source, cover]).astype(np.float32))
+        light = np.repeat(np.float32([[1.0, 1.0, 1.0, 0.0, 0.0, 0.0]]), len(position), axis=0)
+        if tone is not None:
+            light[:, : tone.shape[-1]] = tone
+        self._vertices.write(np.column_stack([position, source, cover, light]).astype(np.float32))
         self._indices.write(np.ascontiguousarray(mesh, np.uint32))
         self._program["size"].value = picture.size
         self._program["opaque"].value = 1.0 if alpha is None else 0.0
-        self._program["tone"].value = (1.0, 1.0, 1.0) if tone is None else tuple(map(float, tone))
         target.use()
         target.viewport = (0, 0, *self._size)
         picture.use(0)
@@ -266,8 +301,8 @@ class Held:
 
     def forget(self, scene: Scene | None = None) -> None:
         """Textures that the scene doesn't show go back to the pool."""
-        stills, mouths = ({}, {}) if scene is None else (scene.stills, scene.mouths)
-        shown = [one.pixels for one in stills.values()] + [one.pixels for one in mouths.values()]
+        scenes = [] if scene is None else [scene.stills, scene.under, scene.mouths]
+        shown = [one.pixels for kind in scenes for one in kind.values()]  # type: ignore[attr-defined]
         stay = []
         for kept in self._kept:
             if any(kept[0] is one for one in shown):
@@ -325,6 +360,27 @@ def _mouth_mesh() -> facemesh.Triangles:
         triangles += [(20 + a, 20 + b, 20 + e)]
         triangles += [(20 + a, 20 + e, 20 + d)] if d != a else []
     return np.array(triangles, np.uint32)
+
+
+@cache
+def _lip(count: int) -> facemesh.Array:
+    """(count,) 1 for triangles of the lips, 0 for others, in the order of the skin's."""
+    shape = c.canonical().vertices[:, :2]
+    middle = shape[c.canonical().triangles].mean(axis=1)
+    inside = [_encloses(shape[list(ring)], middle) for ring in (c.OUTER_LIPS, c.INNER_LIPS)]
+    result = np.zeros(count, np.float32)
+    result[: len(middle)] = inside[0] & ~inside[1]
+    return result
+
+
+def _encloses(ring: facemesh.Array, points: facemesh.Array) -> facemesh.Array:
+    """(n,) whether the closed `ring` (m, 2) goes round each point: even-odd rule."""
+    a, b = ring[None], np.roll(ring, -1, axis=0)[None]
+    x, y = points[:, None, 0], points[:, None, 1]
+    spans = (a[..., 1] > y) != (b[..., 1] > y)
+    rise = np.where(spans, b[..., 1] - a[..., 1], 1.0)
+    at = a[..., 0] + (y - a[..., 1]) * (b[..., 0] - a[..., 0]) / rise
+    return np.asarray((spans & (x < at)).sum(axis=1) % 2 == 1)
 
 
 @cache

@@ -32,7 +32,7 @@ class Verdict:
     warnings: list[str] = field(default_factory=list)
 
 
-def check(gpu: Gpu, path: Path) -> Verdict:
+def check(gpu: Gpu, path: Path, size: tuple[int, int] = SIZE) -> Verdict:
     """Never raises for a bad file: the verdict says what is wrong with it."""
     verdict = Verdict(str(path))
     try:
@@ -41,7 +41,7 @@ def check(gpu: Gpu, path: Path) -> Verdict:
         verdict.passes = len(shader.passes)
         verdict.inputs = [{"name": name, "type": kind} for name, kind in shader.inputs.items()]
         verdict.warnings = list(shader.warnings)
-        _draw(gpu, shader)
+        _draw(gpu, shader, size)
         fault = gpu.ctx.error
         if fault != "GL_NO_ERROR":
             raise KfxError(f"{path}: drawing it makes {fault}")
@@ -64,11 +64,11 @@ def defaults(knobs: dict[str, Knob]) -> dict[str, Any]:
     return {name: one.default for name, one in knobs.items() if name not in ("mix", "seed")}
 
 
-def _draw(gpu: Gpu, shader: isf.Shader) -> None:
-    program = Program(gpu, shader, SIZE)
-    plate, canvas = gpu.acquire(SIZE), gpu.acquire(SIZE)
+def _draw(gpu: Gpu, shader: isf.Shader, size: tuple[int, int]) -> None:
+    program = Program(gpu, shader, size)
+    plate, canvas = gpu.acquire(size), gpu.acquire(size)
     try:
-        gpu.upload(plate, _ramp(), np.empty((SIZE[1], SIZE[0], 4), np.uint8))
+        gpu.upload(plate, _ramp(size), np.empty((size[1], size[0], 4), np.uint8))
         for i in range(2):  # the second one reads what the first has left
             values = {**automatic_values(i, i / 30, 1 / 30), **defaults(dict(shader.knobs))}
             program.draw(canvas, {"inputImage": plate}, {**values, "kfx_mix": 1.0})
@@ -79,9 +79,9 @@ def _draw(gpu: Gpu, shader: isf.Shader) -> None:
         gpu.release(canvas)
 
 
-def _ramp() -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _ramp(size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.uint8]]:
     """A plate with every brightness in it."""
-    pixels = np.full((SIZE[1], SIZE[0], 4), 255, np.uint8)
-    pixels[..., 0] = np.linspace(0, 255, SIZE[0])[None, :]
-    pixels[..., 1] = np.linspace(0, 255, SIZE[1])[:, None]
+    pixels = np.full((size[1], size[0], 4), 255, np.uint8)
+    pixels[..., 0] = np.linspace(0, 255, size[0])[None, :]
+    pixels[..., 1] = np.linspace(0, 255, size[1])[:, None]
     return pixels

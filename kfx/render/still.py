@@ -18,11 +18,18 @@ AS_TAKEN: View = (1.0, 0.0, 0.0)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Still:
-    """A frame of the past that stays, and one face in it as it was tracked."""
+    """A picture, mostly a frame of the past, and one face in it as it was tracked.
+
+    For a face that is set into another picture `cover` (478,) says how opaque it is at each
+    landmark, by default nothing on the oval and all inside; `tint` (478, 6) brings its light to
+    that of where it is set in: factors of red, green and blue, then what is added, 0..1.
+    """
 
     pixels: Pixels
     face: Face
     matte: Matte | None = None
+    cover: npt.NDArray[np.float32] | None = None
+    tint: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,6 +48,7 @@ class Scene:
     If `whole`, the frame is the still seen through `view`. Otherwise the frame stays live and only
     faces are drawn from their stills. `placed` are the faces where they lie in this frame, with
     the expression of the still. `matte` is the still's person matte, seen through `view` too.
+    `under` are faces set in before those of `stills`, at the same place: half of a morph.
     """
 
     whole: bool
@@ -49,3 +57,4 @@ class Scene:
     mouths: Mapping[int, Mouth] = field(default_factory=dict)
     view: View = AS_TAKEN
     matte: Matte | None = None
+    under: Mapping[int, Still] = field(default_factory=dict)

@@ -67,6 +67,11 @@ class Warp:
         )
         self._program["size"].value = size
 
+    def release(self) -> None:
+        """Give program and buffers back."""
+        for thing in (self._array, self._program, self._vertices, self._indices):
+            thing.release()
+
     def draw(
         self,
         canvas: moderngl.Texture,

@@ -124,6 +124,14 @@ class PerformerSource:
             truth=truth,
         )
 
+    @property
+    def seed(self) -> int:
+        return self._seed
+
+    def seam(self, x: np.ndarray) -> np.ndarray:
+        """The closed mouth's line in portrait pixels."""
+        return self._expression.seam(x)
+
     def close(self) -> None:
         self._closed = True
 
@@ -141,7 +149,7 @@ class PerformerSource:
             own_seed = self._seed * 16 + slot
             now = STILL if self._still else moment(t + 7.7 * slot, own_seed)
             where = path(0.0 if self._still else t, slot, self._faces, self._cross, self._seed)
-            cast.append((where[1], slot, now, self._place(now, where)))
+            cast.append((where[1], slot, now, self.place(now, where)))
         cast.sort(key=lambda entry: -entry[0])  # the farthest is drawn first
         truth: list[Face] = []
         for _, slot, now, placing in cast:
@@ -157,7 +165,7 @@ class PerformerSource:
         shared = pixels.view()
         return freeze(shared), tuple(sorted(truth, key=lambda face: face.slot))
 
-    def _place(self, now: Moment, where: tuple[float, float, float]) -> Placing:
+    def place(self, now: Moment, where: tuple[float, float, float]) -> Placing:
         """Where this performer stands in the frame."""
         width, height = self._size
         x, depth, y = where
@@ -177,7 +185,7 @@ class PerformerSource:
     def _truth(self, slot: int, index: int, now: Moment, body: Body, placing: Placing) -> Face:
         known = anatomy()
         xy = self._expression.landmarks(now)
-        z, head = _sample(known.depth, xy), _sample(known.head, xy)
+        z, head = sample(known.depth, xy), sample(known.head, xy)
         points = body.points(xy, z, head)
         deep = (np.concatenate([xy, known.landmarks[:, 2:]], axis=1) - known.centre) @ body.head.T
         points[:, 2] = deep[:, 2]
@@ -215,7 +223,7 @@ def _behind(cover: Cover, face: Face) -> Face:
     )
 
 
-def _sample(grid: np.ndarray, xy: np.ndarray) -> np.ndarray:
+def sample(grid: np.ndarray, xy: np.ndarray) -> np.ndarray:
     """Bilinear values of a `GRID` node array at canvas points (n, 2)."""
     u = np.clip(xy / GRID, 0, np.array(grid.shape[::-1]) - 1.001)
     i = u.astype(int)

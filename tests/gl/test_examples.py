@@ -17,7 +17,7 @@ def run(example, *arguments):
 
 
 def test_every_example_is_tested():
-    tested = {"render_in_python.py", "landmarks_to_csv.py", "looks.py"}
+    tested = {"render_in_python.py", "landmarks_to_csv.py", "looks.py", "peer_opencv.py"}
     assert {p.name for p in (ROOT / "examples").glob("*.py")} == tested
 
 
@@ -29,6 +29,12 @@ def test_render_in_python_then_landmarks_to_csv(tmp_path):
     rows = [list(map(float, line.split(","))) for line in lines[1:]]
     assert len(rows) == 15
     assert all(row[1] == 0 and abs(row[2]) < 30 for row in rows)
+
+
+def test_peer_opencv(tmp_path):
+    out = tmp_path / "out.mp4"
+    assert "60 frames" in run("peer_opencv.py", "performer", out)
+    assert out.stat().st_size > 10_000
 
 
 def test_looks_shows_every_look(tmp_path):

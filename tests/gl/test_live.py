@@ -1,82 +1,21 @@
 """The live loop: frames reach every sink in time order, and nothing that breaks stops the show."""
 
 import threading
-from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from kfx import clock, presets
-from kfx.engine import live
+from kfx import presets
+from kfx.engine import capture, deliver, live
 from kfx.errors import KfxError
-from kfx.types import Frame, SourceInfo
-from tests.faces import face_at, picture
-
-SIZE = (64, 36)
-PIXELS = picture(*SIZE)
-CLEAN = presets.load("none")
-
-
-class Camera:
-    """A live source of `count` frames, at 200 a second; then it ends, or is lost."""
-
-    def __init__(self, count=30, lost=False):
-        self.info = SourceInfo("camera:test", "camera", SIZE, Fraction(200), live=True)
-        self._count, self._lost = count, lost
-
-    def frames(self):
-        for i in range(self._count):
-            clock.pause(0.005)
-            yield Frame(PIXELS, i, Fraction(i, 200), clock.now(), truth=(face_at(32, 15, 8),))
-        if self._lost:
-            raise KfxError("camera:test: it stopped sending; plug it in again")
-
-    def close(self):
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.close()
-
-
-class Sink:
-    """Collects shots; `fails_at` makes a write fail, `slow` makes each one slow."""
-
-    def __init__(self, fails_at=None, slow=0.0):
-        self.shots, self.closed, self.aborted = [], False, False
-        self._fails_at, self._slow = fails_at, slow
-
-    def write(self, shot):
-        if self._fails_at is not None and len(self.shots) == self._fails_at:
-            raise KfxError("the receiver is gone")
-        clock.pause(self._slow)
-        self.shots.append(shot)
-
-    def close(self):
-        self.closed = True
-
-    def abort(self):
-        self.aborted = True
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, kind, *exc):
-        self.abort() if kind else self.close()
+from tests import shows
+from tests.shows import PIXELS, Camera, Sink
 
 
 @pytest.fixture
 def show(monkeypatch):
     """Run a source into named sinks; returns the stats."""
-
-    def run(opener, sinks, preset=CLEAN, kinds="null", **options):
-        monkeypatch.setattr(live.sinks, "open", lambda spec, stream: sinks[spec])
-        monkeypatch.setattr(live.sinks, "kind_of", lambda spec: kinds)
-        return live.run(opener, preset, list(sinks), tracker="truth", **options)
-
-    return run
+    return shows.stage(monkeypatch)
 
 
 def test_every_sink_gets_the_frames_in_order(show):
@@ -108,13 +47,37 @@ def test_a_failing_sink_is_reported_once_and_the_others_go_on(show):
     assert [w for w in stats.warnings if "bad" in w] == ["bad: the receiver is gone"]
 
 
-def test_when_the_last_sink_fails_the_run_fails(show):
+def test_when_the_only_recording_fails_the_run_fails(show):
     with pytest.raises(KfxError, match="the receiver is gone"):
-        show(Camera, {"only": Sink(fails_at=2)})
+        show(Camera, {"only": Sink(fails_at=2)}, kinds="file")
+
+
+def test_a_sink_that_is_gone_is_opened_again(show, monkeypatch):
+    monkeypatch.setattr(deliver, "RETRY_S", 0.01)
+    first, second = Sink(fails_at=5), Sink()
+
+    class Openings(dict):
+        """By name, what each opening of a sink gives."""
+
+        def __getitem__(self, spec):
+            one = super().__getitem__(spec).pop(0)
+            if isinstance(one, KfxError):
+                raise one
+            return one
+
+    sinks = Openings(a=[first, KfxError("not there"), second], other=[Sink()])
+    stats = show(lambda: Camera(60), sinks)
+    assert first.closed
+    assert second.closed
+    assert len(first.shots) == 5
+    assert len(second.shots) > 5
+    assert stats.state["a"] == "ok"
+    assert stats.dropped["a.gone"] > 0
+    assert [w for w in stats.warnings if w.startswith("a:")] == ["a: the receiver is gone"]
 
 
 def test_a_recording_that_falls_too_far_behind_ends_and_the_show_goes_on(show, monkeypatch):
-    monkeypatch.setattr(live, "FILE_QUEUE", 3)
+    monkeypatch.setattr(deliver, "FILE_QUEUE", 3)
     sinks = {"file": Sink(slow=0.2), "other": Sink()}
     stats = show(Camera, sinks, kinds="file")
     assert any("the recording ends here" in warning for warning in stats.warnings)
@@ -147,7 +110,7 @@ def test_a_failing_tracker_means_no_faces(show, monkeypatch):
 
 
 def test_a_lost_camera_is_opened_again(show, monkeypatch):
-    monkeypatch.setattr(live, "RETRY_S", 0.01)
+    monkeypatch.setattr(capture, "RETRY_S", 0.01)
     cameras = iter([Camera(5, lost=True), KfxError("not there"), Camera(5)])
 
     def opener():

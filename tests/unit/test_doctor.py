@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from kfx.cli import doctor
-from kfx.engine import ffmpeg_probe, health, onnx_probe
+from kfx.engine import ffmpeg_probe, health
 from kfx.errors import KfxError
+from kfx.neural import providers
 
 
 def run(*arguments: str) -> int:
@@ -32,19 +33,19 @@ def checks(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
 def test_the_hand_made_model_computes() -> None:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(onnx_probe.model(), providers=[onnx_probe.CPU])
-    assert session.get_inputs()[0].shape == list(onnx_probe.SHAPE)
-    x = np.full(onnx_probe.SHAPE, 3, np.float32)
+    session = onnxruntime.InferenceSession(providers.model(), providers=[providers.CPU])
+    assert session.get_inputs()[0].shape == list(providers.SHAPE)
+    x = np.full(providers.SHAPE, 3, np.float32)
     np.testing.assert_array_equal(session.run(None, {"x": x})[0], x * 12 / 3)
 
 
 def test_the_cpu_passes_its_probe_and_an_unknown_provider_does_not() -> None:
-    probe = onnx_probe.probe(onnx_probe.CPU)
+    probe = providers.probe(providers.CPU)
     assert probe.error == ""
     assert probe.ms < 50
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(onnx_probe, "TOLERANCE", -1.0)
-        assert "wrong by" in onnx_probe.probe(onnx_probe.CPU).error
+        patch.setattr(providers, "TOLERANCE", -1.0)
+        assert "wrong by" in providers.probe(providers.CPU).error
 
 
 def test_a_raising_check_becomes_a_line(

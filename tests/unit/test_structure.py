@@ -19,7 +19,7 @@ LAYERS = (
     {"presets"},
     {"effects", "motion"},
     {"sources", "tracking", "sync", "render", "neural", "sinks"},
-    {"types", "params", "clock", "errors", "assets", "timecode", "canonical"},
+    {"types", "params", "clock", "errors", "assets", "timecode", "canonical", "arkit"},
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 BOTTOM = LAYERS[-1]  # modules of values and constants, which may use each other

@@ -1,0 +1,168 @@
+"""``kfx model``: what a net is, and what it makes of a picture."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+DESCRIPTION = """Look at ONNX nets before they are played.
+
+`inspect` says what a net wants and answers. Without a card beside it, the card is guessed from
+names, shapes and a run on a portrait, and printed ready to save as NAME.toml.
+
+`try` runs the net on a picture and writes before and after, side by side.
+"""
+EPILOG = """examples:
+  kfx model inspect candy.onnx                 its card, guessed where there is none
+  kfx model inspect candy.onnx -o candy.toml   save it beside the net, then change what is wrong
+  kfx model inspect candy.onnx --json
+  kfx model try candy.onnx portrait.jpg -o candy.png
+  kfx model try gamma.onnx portrait.jpg --set gamma=2.2
+  kfx render clip.mp4 -p candy.onnx -o out.mp4 the net as a look of its own
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("what", choices=tuple(WHAT), help="inspect or try")
+    parser.add_argument("net", metavar="NET", help="an .onnx file or its .toml card")
+    parser.add_argument("image", nargs="?", metavar="IMAGE", help="a picture, for try")
+    parser.add_argument("-o", "--out", metavar="FILE", help="the card (.toml), or the picture")
+    parser.add_argument("--set", action="append", default=[], metavar="KNOB=VALUE", help="for try")
+    parser.add_argument("--guess", action="store_true", help="guess even where there is a card")
+    parser.add_argument("--json", action="store_true", help="one line of JSON")
+    parser.add_argument("--force", action="store_true", help="replace files that exist")
+
+
+def run(options: argparse.Namespace) -> int:
+    from kfx.cli import common
+
+    with common.quiet_libraries():
+        return WHAT[options.what](options)
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from kfx.errors import UsageError
+    from kfx.neural import card as cards
+    from kfx.neural import onnx_file
+
+    if options.image:
+        raise UsageError("kfx model inspect: takes one net; for a picture: kfx model try")
+    card = _card(options)
+    file = onnx_file.read(card.path)
+    cards.check_hash(card)
+    text = cards.dumps(card)
+    if options.out:
+        _save(Path(options.out), text.encode(), options.force)
+    if options.json:
+        print(json.dumps(_facts(card, file)))
+    elif not options.out:
+        print(text, end="")
+    if not options.json and card.kind not in cards.DRAWN:
+        print(f"kfx: no effect can be made of it: {card.doc or card.kind}", file=sys.stderr)
+    return 0
+
+
+def _facts(card: Any, file: Any) -> dict[str, Any]:
+    from kfx.neural.card import DRAWN
+
+    return {
+        "name": card.name,
+        "kind": card.kind,
+        "effect": card.kind in DRAWN,
+        "guessed": not card.where,
+        "doc": card.doc,
+        "region": card.region,
+        "stick": card.stick,
+        "class": card.training,
+        "licence": card.licence,
+        "sha256": card.sha256,
+        "bytes": file.bytes,
+        "inputs": [_port(port) for port in card.inputs],
+        "outputs": [_port(port) for port in card.outputs],
+        "knobs": list(card.knobs) if card.kind in DRAWN else [],
+        "tensors": {
+            "inputs": {one.name: [one.type, list(one.shape)] for one in file.inputs},
+            "outputs": {one.name: [one.type, list(one.shape)] for one in file.outputs},
+        },
+    }
+
+
+def _port(port: Any) -> dict[str, Any]:
+    values = asdict(port)
+    return {"is": values.pop("role"), **{key: value for key, value in values.items() if value}}
+
+
+def _try(options: argparse.Namespace) -> int:
+    from kfx.errors import KfxError, UsageError
+    from kfx.neural import card as cards
+    from kfx.neural import trial
+    from kfx.params import parse
+    from kfx.render.pictures import load_picture
+
+    if not options.image:
+        raise UsageError("kfx model try: name a picture: kfx model try net.onnx portrait.jpg")
+    card = _card(options)
+    if card.kind not in cards.DRAWN:
+        raise KfxError(f"{options.net}: {card.doc or card.kind}; there is nothing to draw")
+    knobs: dict[str, Any] = {name: knob.default for name, knob in card.knobs.items()}
+    for setting in options.set:
+        name, _, text = setting.partition("=")
+        if name not in knobs:
+            raise UsageError(f"--set {setting}: {card.name} has {', '.join(knobs)}")
+        try:
+            knobs[name] = parse(card.knobs[name], text)
+        except ValueError as error:
+            raise UsageError(f"--set {setting}: {error}") from error
+    picture = load_picture(Path(options.image))
+    result = trial.run(card, picture, knobs)
+    out = Path(options.out or f"{card.name}_try.png")
+    _save(out, trial.encoded(result.picture, out), options.force)
+    facts = {
+        "out": str(out),
+        "size": list(result.size),
+        "provider": result.provider,
+        "ms": round(result.ms, 2),
+    }
+    if options.json:
+        print(json.dumps(facts))
+    else:
+        size = "×".join(map(str, result.size))
+        print(f"{out}: before and after; {size}, {result.ms:.1f} ms on {result.provider}")
+    return 0
+
+
+def _card(options: argparse.Namespace) -> Any:
+    """The net's card: its own, the one beside it, or a guess."""
+    from kfx.errors import UsageError
+    from kfx.neural import card as cards
+    from kfx.neural import inspect
+
+    path = Path(options.net)
+    if path.suffix not in (".onnx", ".toml"):
+        raise UsageError(f"{options.net}: name an .onnx file or its .toml card")
+    beside = path if path.suffix == ".toml" else path.with_suffix(".toml")
+    if path.suffix == ".toml" or (beside.is_file() and not options.guess):
+        card = cards.load(beside)
+        return inspect.inspect(card.path) if options.guess else card
+    return inspect.inspect(path)
+
+
+def _save(path: Path, data: bytes, force: bool) -> None:
+    from kfx.errors import KfxError
+
+    if path.exists() and not force:
+        raise KfxError(f"{path}: it exists; --force replaces it")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(f".{path.name}.part")
+        part.write_bytes(data)
+        part.replace(path)
+    except OSError as error:
+        raise KfxError(f"{path}: {error.strerror}; is the folder writable?") from error
+
+
+WHAT = {"inspect": _inspect, "try": _try}

@@ -1,0 +1,66 @@
+"""A preset with a link moved, added or removed, and where the other links have gone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from kfx import effects
+from kfx.errors import KfxError, UsageError
+from kfx.presets import Link, Preset
+
+MOST_LINKS = 64
+Went = Callable[[int], int | None]
+"""Old place → new place, None for a link that is gone."""
+
+
+def moved(preset: Preset, place: int, to: int) -> tuple[Preset, Went]:
+    """The link at `place` stands at `to` afterwards. Raises `UsageError`."""
+    need(preset, place)
+    need(preset, to)
+    order = list(range(len(preset.chain)))
+    order.insert(to, order.pop(place))
+    chain = tuple(preset.chain[i] for i in order)
+    return replace(preset, chain=chain), order.index
+
+
+def added(preset: Preset, effect: str, place: int) -> tuple[Preset, Went]:
+    """The effect called `effect`, as it comes, stands at `place` afterwards; -1 is the end.
+
+    Raises `KfxError` for an effect that isn't in kfx's libraries.
+    """
+    if effect.endswith((".fs", ".onnx", ".toml")):
+        raise UsageError(f"{effect[:80]}: name an effect of the library; see: kfx list effects")
+    count = len(preset.chain)
+    place = count if place == -1 else place
+    if not 0 <= place <= count:
+        raise UsageError(f"chain[{place}]: this look has {count} effects; use 0..{count}")
+    if count >= MOST_LINKS:
+        raise UsageError(f"chain: it has {count} effects; remove one first")
+    spec = effects.find(effect)
+    link = Link(spec, {knob: one.default for knob, one in spec.knobs.items()})
+    chain = (*preset.chain[:place], link, *preset.chain[place:])
+    return replace(preset, chain=chain), lambda i: i + (i >= place)
+
+
+def removed(preset: Preset, place: int) -> tuple[Preset, Went]:
+    """Without the link at `place`. Raises `UsageError`."""
+    need(preset, place)
+    chain = preset.chain[:place] + preset.chain[place + 1 :]
+    return replace(preset, chain=chain), lambda i: None if i == place else i - (i > place)
+
+
+def need(preset: Preset, place: int) -> None:
+    """Raise `UsageError` where there is no such place."""
+    if not 0 <= place < len(preset.chain):
+        count = len(preset.chain)
+        said = f"use 0..{count - 1}" if count else "it is empty"
+        raise UsageError(f"chain[{place}]: this look has {count} effects; {said}")
+
+
+def load_for(preset: Preset) -> str:
+    """What `presets.load` takes to read a preset again. Raises `KfxError` where it has no file."""
+    name = preset.path or (preset.name if preset.name == "none" else "")
+    if not name:
+        raise KfxError(f"{preset.name}: this look has no file; save it under a name first")
+    return name

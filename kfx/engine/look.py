@@ -1,0 +1,365 @@
+"""The look of a show while it runs: a chain whose preset may change at any frame.
+
+Any thread may ask for a change; it happens in the drawing thread, at the start of a frame. What
+must be compiled is compiled one program a frame while the old look goes on.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from types import TracebackType
+
+import moderngl
+
+from kfx.engine.chain import Chain
+from kfx.engine.crossfade import Between, Dissolve, Progress, fades_by_knobs, same_chain
+from kfx.engine.modulate import Knobs
+from kfx.errors import UsageError
+from kfx.neural.worker import Inline, Pace
+from kfx.params import Value
+from kfx.presets import Preset
+from kfx.render.gpu import Gpu
+from kfx.types import Face, Pixels, Tick
+
+_END = "the end"
+
+
+@dataclass(frozen=True, slots=True)
+class _Change:
+    preset: Preset
+    seconds: float = 0.0
+    beats: float = 0.0
+    rebuild: bool = False  # a file that the preset uses has changed
+    bypassed: frozenset[int] = frozenset()
+
+
+@dataclass
+class _Coming:
+    """A chain on its way: compiled step by step, then warmed up, then faded in."""
+
+    change: _Change
+    chain: Chain
+    steps: Iterator[None]
+    warmed: bool = False
+    progress: Progress | None = None  # once it is seen
+
+
+@dataclass
+class _Wanted:
+    """What was asked for last, before it is drawn."""
+
+    preset: Preset
+    bypassed: frozenset[int] = frozenset()
+    change: _Change | None = None
+    requests: deque[Callable[[], None]] = field(default_factory=deque)
+
+
+class Look:
+    """``with Look(gpu, preset, size) as look: pixels = look.render(tick)``.
+
+    Use it in place of a `Chain`; made and drawn in the thread that owns `gpu`. `change`, `set`,
+    `bypass` and `preset` may be used from any thread. What can't be drawn is told to `on_fault`
+    (in the drawing thread) and the running look stays.
+    """
+
+    def __init__(
+        self,
+        gpu: Gpu,
+        preset: Preset,
+        size: tuple[int, int],
+        *,
+        aov: tuple[str, ...] = (),
+        hands: bool = False,
+        pace: Pace = Inline,
+        on_fault: Callable[[str], None] | None = None,
+    ) -> None:
+        """Raises `KfxError` where the first preset can't be compiled. `pace` is for its nets."""
+        self.size = size
+        self._gpu = gpu
+        self._aov = aov
+        self._with_hands = hands
+        self._on_fault = on_fault or (lambda text: None)
+        self._pace = pace
+        self._chain = Chain(gpu, preset, size, aov=aov, hands=hands, pace=pace)
+        self._dissolve = Dissolve(gpu)
+        self._coming: _Coming | None = None
+        self._waiting: _Change | None = None
+        self._names: Mapping[int, str] = {}
+        self._lock = threading.Lock()
+        self._wanted = _Wanted(preset)
+
+    def __enter__(self) -> Look:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: object, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give everything back to the GPU."""
+        self._drop_coming()
+        self._chain.close()
+        self._dissolve.release()
+
+    # What any thread may ask.
+
+    @property
+    def preset(self) -> Preset:
+        """The look as it was asked for last, with all values that were set since."""
+        with self._lock:
+            return self._wanted.preset
+
+    @property
+    def bypassed(self) -> frozenset[int]:
+        """The places of the chain that are taken out of the picture."""
+        with self._lock:
+            return self._wanted.bypassed
+
+    def change(
+        self,
+        preset: Preset,
+        *,
+        seconds: float = 0.0,
+        beats: float = 0.0,
+        rebuild: bool = False,
+        keep_bypassed: bool = False,
+    ) -> None:
+        """Go over to another preset, over so many seconds or beats; at once by default.
+
+        `rebuild` compiles it anew though nothing in it has changed: a shader's file has. While a
+        fade runs the next change waits for its end, and of several the last counts.
+        """
+        with self._lock:
+            bypassed = self._wanted.bypassed if keep_bypassed else frozenset()
+            self._wanted.preset, self._wanted.bypassed = preset, bypassed
+            change = _Change(preset, max(0.0, seconds), max(0.0, beats), rebuild, bypassed)
+            self._wanted.change = change
+            self._wanted.requests.append(lambda: self._to(change))
+
+    def set(self, place: int, knob: str, value: Value) -> None:
+        """Give one knob another value from the next frame on.
+
+        Raises `UsageError` for a place, knob or value there isn't.
+        """
+        with self._lock:
+            checked = self._wanted.preset.checked(place, knob, value)
+            self._wanted.preset = self._wanted.preset.with_value(place, knob, checked)
+            self._wanted.requests.append(lambda: self._set(place, knob, checked))
+
+    def bypass(self, place: int, on: bool) -> None:
+        """Take one link out of the picture from the next frame on, or put it back."""
+        with self._lock:
+            if not 0 <= place < len(self._wanted.preset.chain):
+                raise UsageError(f"chain[{place}]: there is no such effect in this look")
+            before = self._wanted.bypassed
+            self._wanted.bypassed = before | {place} if on else before - {place}
+            self._wanted.requests.append(lambda: self._bypass(place, on))
+
+    # What belongs to the drawing thread.
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing is being compiled or faded, and nothing waits."""
+        glides = isinstance(self._chain.told, Between)
+        return not (self._wanted.requests or self._coming or self._waiting or glides)
+
+    @property
+    def shown(self) -> tuple[Face, ...]:
+        """The faces of the last tick as drawn."""
+        return self._chain.shown
+
+    @property
+    def needs_person(self) -> bool:
+        return any(chain.needs_person for chain in self._chains())
+
+    @property
+    def needs_hands(self) -> bool:
+        return any(chain.needs_hands for chain in self._chains())
+
+    @property
+    def needs_faces(self) -> bool:
+        return any(chain.plan.needs_faces for chain in self._chains())
+
+    @property
+    def needs_blendshapes(self) -> bool:
+        return any(chain.plan.needs_blendshapes for chain in self._chains())
+
+    @property
+    def names(self) -> Mapping[int, str]:
+        """The names of pinned slots, which presets route by: set it from `Tracker.names`."""
+        return self._names
+
+    @names.setter
+    def names(self, names: Mapping[int, str]) -> None:
+        self._names = dict(names)
+        for chain in self._chains():
+            chain.knobs.names = self._names
+
+    def news(self) -> list[str]:
+        """What nets have to tell since the last call, each thing once."""
+        return [text for chain in self._chains() for text in chain.news()]
+
+    def reset(self) -> None:
+        """A cut: no effect remembers anything."""
+        for chain in self._chains():
+            chain.reset()
+
+    def image(self, name: str) -> moderngl.Texture:
+        """An image that was asked for as `aov`, as the last tick drew it."""
+        return self._chain.image(name)
+
+    def render(self, tick: Tick) -> Pixels:
+        """The finished picture of a tick, (h, w, 4) uint8, read-only."""
+        self._apply()
+        coming = self._coming
+        if coming is not None and coming.progress is not None:
+            pixels = self._faded(coming, coming.progress, tick)
+        else:
+            pixels = self._chain.render(tick)
+            if coming is not None:
+                self._work(coming, tick)
+        told = self._chain.told
+        if isinstance(told, Between) and told.done:
+            self._chain.told = self._chain.knobs
+        if self._waiting is not None and self._idle:
+            change, self._waiting = self._waiting, None
+            self._start(change)
+        return pixels
+
+    @property
+    def _idle(self) -> bool:
+        return self._coming is None and not isinstance(self._chain.told, Between)
+
+    def _chains(self) -> tuple[Chain, ...]:
+        return (self._chain, *([self._coming.chain] if self._coming else []))
+
+    def _apply(self) -> None:
+        while True:
+            with self._lock:
+                if not self._wanted.requests:
+                    return
+                request = self._wanted.requests.popleft()
+            request()
+
+    def _to(self, change: _Change) -> None:
+        coming = self._coming
+        if coming is not None and coming.progress is None:
+            self._drop_coming()  # nobody has seen it yet
+        if self._idle:
+            self._waiting = None
+            self._start(change)
+        else:
+            self._waiting = change
+
+    def _set(self, place: int, knob: str, value: Value) -> None:
+        if self._waiting is not None:
+            preset = self._waiting.preset.with_value(place, knob, value)
+            self._waiting = replace(self._waiting, preset=preset)
+            return
+        coming = self._coming
+        chain = coming.chain if coming else self._chain
+        try:
+            planned = chain.set(place, knob, value)
+        except UsageError:  # it was meant for a look that couldn't be drawn
+            return
+        if not planned:
+            self._to(_Change(chain.knobs.preset, bypassed=frozenset(chain.knobs.bypassed)))
+
+    def _bypass(self, place: int, on: bool) -> None:
+        if self._waiting is not None:
+            before = self._waiting.bypassed
+            after = before | {place} if on else before - {place}
+            self._waiting = replace(self._waiting, bypassed=after)
+            return
+        coming = self._coming
+        (coming.chain if coming else self._chain).bypass(place, on)
+
+    def _start(self, change: _Change) -> None:
+        """Begin a change, while nothing else is on its way."""
+        chain = self._chain
+        before, fades = chain.knobs.preset, change.seconds > 0.0 or change.beats > 0.0
+        fits = fades_by_knobs(before, change.preset) if fades else same_chain(before, change.preset)
+        if fits and not change.rebuild and chain.draws_all_of(change.preset):
+            old = chain.knobs
+            chain.take(_knobs(change, self._names))
+            if fades:
+                chain.told = Between(old, chain.knobs, Progress(change.seconds, change.beats))
+            return
+        try:
+            new = Chain(
+                self._gpu,
+                change.preset,
+                self.size,
+                aov=self._aov,
+                hands=self._with_hands,
+                later=True,
+                pace=self._pace,
+            )
+        except Exception as error:  # whatever a look does, the show goes on
+            self._fault(error, change)
+            return
+        new.take(_knobs(change, self._names))
+        self._coming = _Coming(change, new, new.build())
+
+    def _work(self, coming: _Coming, tick: Tick) -> None:
+        """One step of compiling and warming up; at the end of it the chain is ready."""
+        try:
+            if next(coming.steps, _END) is None:
+                return
+            if not coming.warmed:
+                coming.warmed, coming.steps = True, coming.chain.warm(tick)
+                return
+        except Exception as error:
+            self._drop_coming()
+            self._fault(error, coming.change)
+            return
+        if coming.change.seconds > 0.0 or coming.change.beats > 0.0:
+            coming.progress = Progress(coming.change.seconds, coming.change.beats)
+        else:
+            self._take_over(coming)
+
+    def _faded(self, coming: _Coming, progress: Progress, tick: Tick) -> Pixels:
+        amount = progress.step(tick)
+        old, new = self._chain, coming.chain
+        old.upload(tick)
+        old.draw(tick)
+        try:
+            new.upload(tick)
+            new.draw(tick)
+        except Exception as error:
+            self._drop_coming()
+            self._fault(error, coming.change)
+            return old.read()
+        new.draw_over(lambda to, top: self._dissolve.draw(to, old.canvas, top, amount))
+        pixels = new.read()
+        if progress.done >= 1.0:
+            self._take_over(coming)
+        return pixels
+
+    def _take_over(self, coming: _Coming) -> None:
+        old, self._chain, self._coming = self._chain, coming.chain, None
+        old.close()
+
+    def _drop_coming(self) -> None:
+        if self._coming is not None:
+            self._coming.chain.close()
+            self._coming = None
+
+    def _fault(self, error: Exception, change: _Change) -> None:
+        with self._lock:
+            if self._wanted.change is change:
+                self._wanted.preset = self._chain.knobs.preset
+                self._wanted.bypassed = frozenset(self._chain.knobs.bypassed)
+        self._on_fault(f"{change.preset.path or change.preset.name}: {error}; the old look stays")
+
+
+def _knobs(change: _Change, names: Mapping[int, str]) -> Knobs:
+    knobs = Knobs(change.preset)
+    knobs.names = names
+    for place in change.bypassed:
+        knobs.bypass(place, True)
+    return knobs

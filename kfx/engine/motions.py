@@ -1,0 +1,95 @@
+"""The motion effects of a chain, composed: where each face is driven to, and what is held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from kfx.engine.modulate import Values
+from kfx.engine.routing import resolved, routed
+from kfx.motion.base import Motion
+from kfx.motion.guard import believable
+from kfx.presets import Link
+from kfx.render.still import Scene
+from kfx.types import MAX_FACES, Face, Landmarks, Tick
+
+
+class Motions:
+    """What `Chain` asks once a tick: `turn` with the knobs, `drive`, then `scene`."""
+
+    def __init__(self, links: Sequence[tuple[int, Link]]) -> None:
+        """`links` with their place in the chain."""
+        self._all: list[tuple[int, Link, Motion]] = [
+            (place, link, link.effect.source(link.values)) for place, link in links
+        ]
+        self.hold = any(motion.holds for _, _, motion in self._all)
+        self.scene: Scene | None = None  # what is held at this tick, and how opaque it is
+        self.scene_mix = 1.0
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
+    def reset(self) -> None:
+        for _, _, motion in self._all:
+            motion.reset()
+
+    def turn(self, changed: set[int], before: Sequence[Values], values: Sequence[Values]) -> None:
+        """Set the knobs of the links at the `changed` places of the chain."""
+        for place, _, motion in self._all:
+            if place in changed:
+                for knob, value in values[place].items():
+                    if value != before[place].get(knob):
+                        setattr(motion, knob, value)
+
+    def drive(self, tick: Tick, names: Mapping[int, str]) -> list[tuple[Face, Landmarks]]:
+        """Each face with the landmarks that all motion effects together drive it to.
+
+        A face that is held stands where its still is shown, not where the performer is.
+        """
+        scenes = []
+        for _, link, motion in self._all:
+            routes = motion.holds and link.slots
+            scene = motion.hold(
+                replace(tick, faces=routed(tick.faces, link.slots, names)) if routes else tick
+            )
+            scenes.append(scene if motion.mix != 0.0 else None)
+        whom = [resolved(link.slots, names) if link.slots else None for _, link, _ in self._all]
+        holder = max((i for i, scene in enumerate(scenes) if scene is not None), default=-1)
+        scene = scenes[holder] if holder >= 0 else None
+        self.scene_mix = self._all[holder][2].mix if holder >= 0 else 1.0
+        faces = {face.slot: face for face in tick.faces}
+        for i in range(holder + 1, len(self._all)):
+            meant = whom[i]
+            slots = frozenset(range(MAX_FACES) if meant is None else meant)
+            scene = self._all[i][2].stage(scene, tick, slots)
+        self.scene = scene
+        if scene is not None and scene.whole:  # a still stays when its performer leaves
+            lost = {n: replace(one, found=False) for n, one in scene.placed.items()}
+            faces = {slot: faces.get(slot, face) for slot, face in lost.items()}
+        driven = []
+        for slot, face in sorted(faces.items()):
+            held = None if scene is None else scene.placed.get(slot)
+            moving = face
+            for i, (_, _, motion) in enumerate(self._all):
+                meant = whom[i]
+                if (meant is not None and slot not in meant) or (motion.holds and motion.mix == 0):
+                    continue
+                points = motion.drive(moving, tick)
+                if held is not None and i == holder:
+                    moving = replace(moving, landmarks=points, pose=held.pose, iod=held.iod)
+                    continue
+                if scenes[i] is not None:  # of several stills the last is shown
+                    continue
+                mixed = moving.landmarks + np.float32(motion.mix) * (points - moving.landmarks)
+                moving = replace(moving, landmarks=mixed)
+            points = moving.landmarks
+            if held is not None:
+                points = believable(held.landmarks, points, held.iod, filled=True)
+                face = held
+            elif self._all:
+                points = face.landmarks + np.float32(face.presence) * (points - face.landmarks)
+                points = believable(face.landmarks, points, face.iod)
+            driven.append((face, points))
+        return driven

@@ -1,0 +1,103 @@
+"""Whom a link draws: slots and names of performers, and the face G-buffers that show only them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from kfx.presets import Link
+from kfx.render import facemesh
+from kfx.render.gbuffer import GBuffer
+from kfx.render.gpu import Box, Gpu
+from kfx.types import Face, Tick
+
+Slots = tuple[int | str, ...]
+"""As a preset names them; empty for everybody."""
+
+LEAD = "lead"
+"""Slot 0, where nobody is pinned by that name: the largest face of the first picture."""
+
+
+def routed(faces: Iterable[Face], slots: Slots, names: Mapping[int, str]) -> tuple[Face, ...]:
+    """The faces that `slots` mean; `names` are those of pinned slots. An unknown name is nobody."""
+    if not slots:
+        return tuple(faces)
+    wanted = resolved(slots, names)
+    return tuple(face for face in faces if face.slot in wanted)
+
+
+def resolved(slots: Slots, names: Mapping[int, str]) -> frozenset[int]:
+    """The numbers of `slots`."""
+    known = {name.casefold(): slot for slot, name in names.items()}
+    known.setdefault(LEAD, 0)
+    found = (one if isinstance(one, int) else known.get(one.casefold()) for one in slots)
+    return frozenset(one for one in found if one is not None)
+
+
+class Buffers:
+    """The face G-buffer of each routing that a chain's shaders ask for."""
+
+    def __init__(
+        self,
+        gpu: Gpu,
+        size: tuple[int, int],
+        links: Sequence[Link],
+        aov: tuple[str, ...] = (),
+        *,
+        occluded: bool = False,
+    ) -> None:
+        """`links` are the shaders to draw; `aov` images are drawn whole, of everybody."""
+        self._size = size
+        self._aov = aov
+        self._boxes: dict[Slots, list[tuple[str, float]]] = {}
+        wanted: dict[Slots, dict[str, None]] = {(): dict.fromkeys(aov)} if aov else {}
+        for link in links:
+            shader = link.effect.source
+            if shader.face_images:
+                wanted.setdefault(link.slots, {}).update(dict.fromkeys(shader.face_images))
+                region = "face" if shader.region == "frame" else shader.region
+                self._boxes.setdefault(link.slots, []).append((region, shader.margin_iod))
+        self._all = {
+            slots: GBuffer(gpu, size, images, occluded=occluded) for slots, images in wanted.items()
+        }
+
+    def images(self, slots: Slots = ()) -> Mapping[str, Any]:
+        """The textures of a routing by name."""
+        found = self._all.get(slots)
+        return found.images if found is not None else {}
+
+    def draw(
+        self, faces: Sequence[Face], tick: Tick, names: Mapping[int, str], occlusion: Any
+    ) -> None:
+        """Draw each G-buffer from the `faces` as they are shown.
+
+        Who isn't meant is drawn with presence 0: a face behind them stays hidden.
+        """
+        for slots, buffer in self._all.items():
+            meant = routed(faces, slots, names)
+            here = {face.slot for face in meant}
+            drawn = [face if face.slot in here else replace(face, presence=0.0) for face in faces]
+            box = facemesh.union(self._read(meant, slots))
+            buffer.draw(drawn, box, cut=tick.dt == 0.0, occlusion=occlusion)
+
+    def reset(self) -> None:
+        for buffer in self._all.values():
+            buffer.reset()
+
+    def release(self) -> None:
+        for buffer in self._all.values():
+            buffer.release()
+        self._all.clear()
+
+    def _read(self, faces: Sequence[Face], slots: Slots) -> list[Box]:
+        """Where the shaders of a routing read."""
+        asked = list(self._boxes.get(slots, ()))
+        if self._aov and not slots:
+            asked.append(("face", 0.0))
+        return [
+            box
+            for face in faces
+            for region, margin in asked
+            for box in facemesh.region_boxes(face, region, margin, self._size)
+        ]

@@ -1,0 +1,125 @@
+"""One performer turns into the next, and so on round the cast (E10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from kfx import canonical as c
+from kfx.motion import sing, worn
+from kfx.motion.base import Motion
+from kfx.params import Float
+from kfx.render.still import Mouth, Scene, Still
+from kfx.types import Face, Landmarks, Tick, freeze
+
+_NO_TONE = np.ones(3, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class _Morph:
+    """What one face is on its way from and to; `share` (478,) how far each landmark is."""
+
+    old: Face
+    new: Face
+    share: npt.NDArray[np.float32]
+
+
+class MorphCycle(Motion):
+    """Features and skin go over together, the mouth first; all performers must have agreed.
+
+    Everyone in the picture goes round at once. Whose turn it is to be themselves is the plate.
+    """
+
+    likeness = True
+    holds = True
+    region = "frame"
+
+    start = Float(0.0, 0.0, 4096.0, unit="beats", doc="beat at which the round begins")
+    length = Float(4.0, 0.25, 64.0, unit="beats", doc="how long each one takes")
+    stay = Float(0.4, 0.0, 0.95, doc="share of that time in which nothing changes")
+    lag = Float(0.15, 0.0, 0.4, doc="how much later the forehead turns than the mouth")
+    shape = Float(0.8, doc="how far the features move to where they are on the other face")
+    match = Float(0.9, doc="how far light and colour are brought to those of the wearer")
+    feather = Float(0.2, 0.02, 0.4, unit="iod", doc="how softly the edge comes in")
+
+    def __init__(self, values: dict[str, object] | None = None) -> None:
+        super().__init__(values)
+        self._wardrobe = worn.Wardrobe()
+        self._morphs: dict[int, _Morph] = {}
+
+    def reset(self) -> None:
+        self._wardrobe.reset()
+        self._morphs = {}
+
+    def hold(self, tick: Tick) -> Scene | None:
+        there = self._wardrobe.see(tick)
+        slots = sorted(there)
+        place = max(0.0, tick.beat - self.start) / self.length
+        step = int(np.floor(place + 1e-6))
+        share = _over(
+            float(np.clip((place - step - self.stay) / (1.0 - self.stay), 0, 1)), self.lag
+        )
+        self._morphs = {}
+        stills: dict[int, Still] = {}
+        under: dict[int, Still] = {}
+        mouths: dict[int, Mouth] = {}
+        for k, slot in enumerate(slots):
+            face = there[slot]
+            old, new = (there[slots[(k + step + n) % len(slots)]] for n in (0, 1))
+            if old is new or (old is face and not share.any()):
+                continue
+            self._morphs[slot] = _Morph(old, new, share)
+            under[slot] = self._still(tick, face, old, None)
+            stills[slot] = self._still(tick, face, new, share)
+            mouth = sing.cut_mouth(tick.frame.pixels, face.landmarks, _NO_TONE)
+            if mouth is not None:
+                mouths[slot] = mouth
+        placed = {slot: there[slot] for slot in stills}
+        return Scene(False, stills, placed, mouths, under=under) if stills else None
+
+    def drive(self, face: Face, tick: Tick) -> Landmarks:
+        morph, own = self._morphs.get(face.slot), self._wardrobe.rest(face.slot)
+        if morph is None or own is None:
+            return face.landmarks
+        old, new = (self._wardrobe.rest(one.slot) for one in (morph.old, morph.new))
+        if old is None or new is None:
+            return face.landmarks
+        share = morph.share[:, None]
+        driven = worn.shaped(face, own, old + share * (new - old), self.shape)
+        whole = np.float32(morph.share.mean())
+        for other, weight in ((morph.old, 1.0 - whole), (morph.new, whole)):
+            if other.slot != face.slot and weight > 0.0:
+                shut = worn.lids_of_both(face, driven, other)
+                driven = driven + np.float32(weight) * (shut - driven)
+        return driven
+
+    def _still(
+        self, tick: Tick, face: Face, other: Face, share: npt.NDArray[np.float32] | None
+    ) -> Still:
+        cover = worn.edge(self.feather)
+        if other.slot == face.slot:
+            tint = None
+        else:
+            cover = cover * np.float32(worn.facing(face, other))
+            tint = self._wardrobe.tint(tick, face, other, self.match)
+        return worn.still(tick, other, cover if share is None else cover * share, tint)
+
+
+def _over(share: float, lag: float) -> npt.NDArray[np.float32]:
+    """(478,) how far each landmark has gone over when the whole has by `share` 0..1."""
+    t = np.clip(share * (1.0 + 2.0 * lag) - 2.0 * lag * _late(), 0.0, 1.0)
+    return np.asarray(t * t * (3.0 - 2.0 * t), np.float32)
+
+
+@cache
+def _late() -> npt.NDArray[np.float32]:
+    """(478,) 0 at the mouth, 1 on the forehead."""
+    y = c.canonical().vertices[:, 1]
+    mouth, top = y[13], y.min()
+    return freeze(np.clip((mouth - y) / (mouth - top), 0.0, 1.0).astype(np.float32))
+
+
+MOTION = MorphCycle

@@ -1,0 +1,175 @@
+"""Elastic time: the picture or the faces fall behind in slow motion, then snap back (E06)."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from kfx.motion.base import Motion
+from kfx.params import Bool, Choice, Float
+from kfx.render.still import Scene, Still
+from kfx.tracking import pose as poses
+from kfx.types import Face, Landmarks, Matte, Pixels, Tick, freeze
+
+MOST_BEHIND_S = 2.0  # 30 frames a second of 720p take 220 MB
+MOST_SMEARED = 6  # frames that one picture of the catch-up is made of
+STEP_BEATS = 0.25  # how long each stop of a stutter is
+_LIVE_S = 1e-4
+
+
+@dataclass(frozen=True, slots=True)
+class _Past:
+    time: float
+    pixels: Pixels
+    matte: Matte | None
+    faces: dict[int, Face]
+
+
+class SpeedRamp(Motion):
+    """Shows the past of each cue at its own pace; at its end it is live again.
+
+    Between two frames of slow motion the faces move on by their mesh, so that a face that is
+    slowed down three times doesn't step. Nothing is known of what comes: only slower, then
+    catching up.
+    """
+
+    holds = True
+    region = "frame"
+
+    mode = Choice("frame", ("frame", "face"), doc="all is slowed down, or only the faces")
+    on = Bool(True, doc="false: the picture is live")
+    start = Float(0.0, 0.0, 4096.0, unit="beats", doc="beat of the first cue")
+    every = Float(8.0, 0.0, 256.0, unit="beats", doc="a cue that often; 0 = one for good")
+    length = Float(4.0, 0.5, 16.0, unit="beats", doc="how long each cue is, catching up included")
+    catch = Float(1.0, 0.25, 4.0, unit="beats", doc="how long it takes to be live again")
+    depth = Float(0.35, 0.1, 1.0, doc="the pace of the slow part: 1 = live")
+    curve = Choice("snap", ("snap", "ease", "stutter"), doc="how the pace changes")
+    smear = Bool(True, doc="what is passed by while catching up is seen as motion blur")
+
+    def __init__(self, values: dict[str, object] | None = None) -> None:
+        super().__init__(values)
+        self.reset()
+
+    def reset(self) -> None:
+        self._past: deque[_Past] = deque()
+        self._cue: int | None = None
+        self._since: tuple[float, float] = (0.0, 0.0)  # time and beat at which the cue was met
+        self._shown: dict[int, Landmarks] = {}
+        self._placed: dict[int, Face] = {}
+        self._head: float | None = None  # the time that was shown last
+
+    def hold(self, tick: Tick) -> Scene | None:
+        if tick.dt == 0.0:
+            self.reset()
+        cue = self._cue_at(tick.beat)
+        if cue != self._cue:
+            self.reset()
+            self._cue, self._since = cue, (tick.time, tick.beat)
+        self._shown, self._placed = {}, {}
+        if cue is None:
+            return None
+        faces = {face.slot: face for face in tick.faces if np.isfinite(face.landmarks).all()}
+        self._past.append(_Past(tick.time, tick.frame.pixels, tick.matte, faces))
+        head = tick.time - self._behind(tick)
+        before, self._head = self._head, head
+        if tick.time - head < _LIVE_S:
+            return None
+        while len(self._past) > 2 and self._past[1].time <= min(head, before or head):
+            self._past.popleft()
+        past = list(self._past)
+        k = max((i for i, one in enumerate(past) if one.time <= head + 1e-6), default=0)
+        here, then = past[k], past[min(k + 1, len(past) - 1)]
+        gap = then.time - here.time
+        share = np.float32(np.clip((head - here.time) / gap, 0.0, 1.0) if gap > 0.0 else 0.0)
+        return self._scene(tick, faces, here, then, share, before)
+
+    def drive(self, face: Face, tick: Tick) -> Landmarks:
+        return self._shown.get(face.slot, face.landmarks)
+
+    def _scene(
+        self,
+        tick: Tick,
+        live: dict[int, Face],
+        here: _Past,
+        then: _Past,
+        share: np.float32,
+        before: float | None,
+    ) -> Scene | None:
+        pixels = here.pixels
+        if self.smear and self.mode == "frame" and before is not None:
+            pixels = self._smeared(here, before)
+        stills = {}
+        for slot, face in here.faces.items():
+            other = then.faces.get(slot, face)
+            if self.mode == "frame":
+                placed = face
+                shown = face.landmarks + share * (other.landmarks - face.landmarks)
+            else:
+                if slot not in live:
+                    continue
+                pose = live[slot].pose
+                one, two = (poses.to_canonical(f.pose, f.landmarks) for f in (face, other))
+                lies = freeze(poses.to_pixels(pose, one))
+                presence = live[slot].presence
+                placed = replace(live[slot], landmarks=lies, presence=presence)
+                shown = poses.to_pixels(pose, one + share * (two - one))
+            stills[slot] = Still(pixels, face)
+            self._placed[slot], self._shown[slot] = placed, shown.astype(np.float32)
+        if not stills and self.mode == "face":
+            return None
+        if not stills:  # a picture without faces is slowed down too
+            return Scene(True, {-1: Still(pixels, _nobody())}, {}, matte=here.matte)
+        return Scene(self.mode == "frame", stills, dict(self._placed), matte=here.matte)
+
+    def _cue_at(self, beat: float) -> int | None:
+        since = beat - self.start + 1e-6
+        if not self.on or since < 0.0:
+            return None
+        number = int(since // self.every) if self.every > 0.0 else 0
+        return number if since - number * self.every < self.length else None
+
+    def _behind(self, tick: Tick) -> float:
+        """How many seconds the picture is behind."""
+        time, beat = self._since
+        met = tick.beat - beat
+        if met <= 0.0 or tick.time <= time:
+            return 0.0
+        beat_s = (tick.time - time) / met
+        number = self._cue or 0
+        at = tick.beat - self.start - number * self.every
+        catch = min(self.catch, 0.8 * self.length)
+        slow = self.length - catch
+        depth = max(self.depth, 1.0 - MOST_BEHIND_S / max(slow * beat_s, 1e-6))
+        most = (1.0 - depth) * slow
+        if at < slow:
+            behind = (1.0 - depth) * at
+            if self.curve == "ease":
+                behind = most * (at / slow) ** 2
+            elif self.curve == "stutter":
+                stop = at % STEP_BEATS  # stands still, then leaps to where the pace would be
+                behind = min((1.0 - depth) * (at - stop) + stop, at)
+        else:
+            u = min(1.0, (at - slow) / catch)
+            behind = most * (1.0 - u * u * (3.0 - 2.0 * u))
+        # Of what was before the cue was met nothing is kept.
+        return min(behind * beat_s, tick.time - time)
+
+    def _smeared(self, here: _Past, before: float) -> Pixels:
+        """The frames passed by since the last tick, averaged."""
+        passed = [one for one in self._past if before < one.time <= here.time][-MOST_SMEARED:]
+        if len(passed) < 3:
+            return here.pixels
+        total = np.zeros(here.pixels.shape, np.uint16)
+        for one in passed:
+            total += one.pixels
+        return freeze((total // len(passed)).astype(np.uint8))
+
+
+def _nobody() -> Face:
+    nowhere = freeze(np.zeros((478, 3), np.float32))
+    return Face(0, nowhere, freeze(np.eye(4, dtype=np.float32)), 1.0)
+
+
+MOTION = SpeedRamp

@@ -1,0 +1,145 @@
+"""Sets one performer's face on another: its light, its edge, its features' places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import numpy.typing as npt
+
+from kfx import canonical as c
+from kfx.motion.guard import eyes_no_wider
+from kfx.motion.neutral import Neutral
+from kfx.motion.regions import inside
+from kfx.render.still import Still
+from kfx.tracking import pose as poses
+from kfx.types import Face, Landmarks, Pixels, Tick, freeze
+
+Array = npt.NDArray[np.float32]
+
+TURNED = (25.0, 45.0)  # degrees between two heads over which one gives way
+REACH_IOD = 0.34  # over which light is evened out
+LIGHT_S = 0.6  # how slowly the comparison follows
+RATIO = (0.2, 5.0)
+CONTRAST = 0.5  # how far contrast follows the light
+_FEATURES = np.array([*c.OUTER_LIPS, *c.INNER_LIPS, *c.BROWS, *c.RIGHT_LIDS, *c.LEFT_LIDS])
+
+
+@dataclass
+class _Light:
+    time: float
+    both: Array  # (478, 6) on the wearer, on the face that is worn
+
+
+class Wardrobe:
+    """What is known of each face that others may wear: its rest, and its light against theirs."""
+
+    def __init__(self) -> None:
+        self._neutral = Neutral()
+        self._rests: dict[int, Landmarks] = {}
+        self._lights: dict[tuple[int, int], _Light] = {}
+        self._seen: dict[int, Array] = {}  # the light on each face of this tick
+
+    def reset(self) -> None:
+        self._neutral.reset()
+        self._rests.clear()
+        self._lights.clear()
+
+    def see(self, tick: Tick) -> dict[int, Face]:
+        """The faces of the tick that can be worn, by slot; learns what they look like at rest."""
+        if tick.dt == 0.0:
+            self.reset()
+        sound = {}
+        self._seen = {}
+        for face in tick.faces:
+            if np.isfinite(face.landmarks).all() and np.isfinite(face.pose).all():
+                sound[face.slot] = face
+                shape = poses.to_canonical(face.pose, face.landmarks)
+                self._rests[face.slot] = self._neutral.of(face, shape, tick.dt)
+                self._seen[face.slot] = _light(tick.frame.pixels, face)
+        return sound
+
+    def rest(self, slot: int) -> Landmarks | None:
+        """(478, 3) the resting shape, canonical iod."""
+        return self._rests.get(slot)
+
+    def tint(self, tick: Tick, wearer: Face, worn: Face, share: float) -> Array:
+        """(478, 6) what brings the light on `worn` to that on `wearer`; `share` 0..1 of it.
+
+        The light is brought over whole but contrast only by half: a dark face made bright would
+        glare.
+        """
+        now = np.hstack([self._seen[wearer.slot], self._seen[worn.slot]])
+        key = (wearer.slot, worn.slot)
+        known = self._lights.get(key)
+        if known is None or worn.age <= 1 or wearer.age <= 1 or tick.time < known.time:
+            known = self._lights[key] = _Light(tick.time, now)
+        ease = np.float32(1.0 - np.exp(-(tick.time - known.time) / LIGHT_S))
+        known.both = known.both + ease * (now - known.both)
+        known.time = tick.time
+        goal, own = known.both[:, :3], known.both[:, 3:]
+        factor = np.clip(goal / own, *RATIO) ** np.float32(CONTRAST * share)
+        added = (own + np.float32(share) * (goal - own) - factor * own) / np.float32(255.0)
+        return np.hstack([factor, added]).astype(np.float32)
+
+
+def still(tick: Tick, worn: Face, cover: Array, tint: Array | None) -> Still:
+    """The picture of `worn` as it is now, to be set in elsewhere."""
+    return Still(tick.frame.pixels, worn, cover=cover, tint=tint)
+
+
+def facing(wearer: Face, worn: Face) -> float:
+    """0..1 how well one can be seen on the other: they look about the same way."""
+    one, other = (poses.yaw_pitch_roll(face.pose) for face in (wearer, worn))
+    away = max(abs(one[0] - other[0]), abs(one[1] - other[1]))
+    share = float(np.clip((TURNED[1] - away) / (TURNED[1] - TURNED[0]), 0.0, 1.0))
+    return share * min(wearer.presence, worn.presence)
+
+
+def shaped(face: Face, own: Landmarks, other: Landmarks, share: Array | float) -> Landmarks:
+    """`face` with its features where they are on `other` at rest, its oval and expression kept.
+
+    `own` and `other` are resting shapes, `share` a number or (478, 1).
+    """
+    change = inside() * share * (other - own)
+    moved: Landmarks = (face.landmarks + change @ face.pose[:3, :3].T).astype(np.float32)
+    return moved
+
+
+def lids_of_both(wearer: Face, driven: Landmarks, worn: Face) -> Landmarks:
+    """`driven` with the eyes no wider than on either: who blinks closes them."""
+    shape = poses.to_canonical(worn.pose, worn.landmarks)
+    there = poses.to_pixels(wearer.pose, shape)
+    return eyes_no_wider(there, driven, wearer.iod)
+
+
+@cache
+def edge(feather_iod: float) -> Array:
+    """(478,) 0 on the oval, 1 from `feather_iod` inside it on."""
+    return freeze(inside(feather_iod)[:, 0].copy())
+
+
+def _light(pixels: Pixels, face: Face) -> Array:
+    """(478, 3) what light and skin are like around each landmark, without the features."""
+    height, width = pixels.shape[:2]
+    x = np.clip(face.landmarks[:, 0], 0, width - 1).astype(int)
+    y = np.clip(face.landmarks[:, 1], 0, height - 1).astype(int)
+    around = max(1, int(0.02 * min(face.iod, width)))
+    seen = np.zeros((len(x), 3), np.float32)
+    for right, down in ((0, 0), (around, 0), (-around, 0), (0, around), (0, -around)):
+        at = np.clip(y + down, 0, height - 1), np.clip(x + right, 0, width - 1)
+        seen += pixels[at][:, :3]
+    return np.asarray(_even() @ (seen / 5.0 + np.float32(3.0)), np.float32)
+
+
+@cache
+def _even() -> Array:
+    """(478, 478) weights that even out what features and single landmarks show."""
+    points = c.canonical().vertices
+    away = np.linalg.norm(points[:, None] - points[None], axis=2)
+    weights = np.exp(-((away / REACH_IOD) ** 2))
+    weights[:, _FEATURES] *= 0.05
+    weights[:, list(c.OVAL)] *= 0.3  # hair and background lie beside it
+    weights[:, 468:] = 0.0
+    return freeze((weights / weights.sum(axis=1, keepdims=True)).astype(np.float32))

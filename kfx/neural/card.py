@@ -1,0 +1,315 @@
+"""Model cards: ``name.toml`` beside ``name.onnx`` says what the net is, wants and answers.
+
+::
+
+    name = "candy"
+    kind = "image"              # image, matte, flow, landmarks; detector, other: told, not drawn
+    doc = "candy colours"
+    region = "face"             # face and head: crops that follow the pose; frame: the picture
+    stick = "result"            # or "change": the plate plus what the net has changed
+    class = "generative"        # or "procedural"
+    licence = "Apache-2.0"
+    source = "where it was found"
+    sha256 = "…"
+
+    [input."input.1"]
+    is = "picture"
+    layout = "NCHW"
+    size = [256, 256]
+    range = [0.0, 255.0]
+
+    [output.433]
+    is = "picture"
+    layout = "NCHW"
+    range = [0.0, 255.0]
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from kfx.errors import KfxError
+from kfx.neural.ports import PICTURES, Port, nearest, read
+from kfx.params import MIX, SEED, Choice, File, Float, Knob, Vector
+
+KINDS = {
+    "image": "picture",
+    "matte": "matte",
+    "flow": "flow",
+    "landmarks": "landmarks",
+    "detector": "boxes",
+    "other": "unused",
+}
+"""Each kind with the role an output has where the card doesn't say."""
+
+DRAWN = frozenset({"image", "matte", "flow"})
+REGIONS = ("face", "head", "frame")
+STICKS = ("result", "change")
+CLASSES = ("procedural", "generative")
+_WORDS: dict[str, tuple[str, ...]] = {
+    "kind": tuple(KINDS),
+    "region": REGIONS,
+    "stick": STICKS,
+    "class": CLASSES,
+}
+_TEXTS = ("name", "doc", "licence", "source", "sha256", "file")
+_FREE = ("data", "result")  # tables for people
+_KEYS = (*_WORDS, *_TEXTS, "margin", "rate_hz", "input", "output", *_FREE)
+_FEATHER = Float(0.16, 0.02, 0.5, unit="iod", doc="how soft the edge of the face is")
+_LIGHT = Float(1.0, doc="how much a result follows light that has changed since it was computed")
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a net is. `margin` widens a face's crop, `rate_hz` 0 means as often as it can."""
+
+    name: str
+    kind: str
+    path: Path  # of the net
+    inputs: tuple[Port, ...]
+    outputs: tuple[Port, ...]
+    doc: str = ""
+    region: str = "frame"
+    stick: str = "result"
+    training: str = "generative"
+    licence: str = ""
+    source: str = ""
+    sha256: str = ""
+    margin: float = 0.1
+    rate_hz: float = 0.0
+    where: str = ""  # the card's own file, "" for one that was guessed
+    notes: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def picture(self) -> Port:
+        """The input that the picture goes into."""
+        return next(port for port in self.inputs if port.role == "picture")
+
+    @property
+    def answer(self) -> Port:
+        """The output that is drawn."""
+        role = KINDS[self.kind]
+        roles = {role, "classes"} if role == "matte" else {role}
+        return next(port for port in self.outputs if port.role in roles)
+
+    def role(self, role: str) -> tuple[Port, ...]:
+        """The inputs of a role."""
+        return tuple(port for port in self.inputs if port.role == role)
+
+    @property
+    def knobs(self) -> Mapping[str, Knob]:
+        """The effect's knobs: the net's own scalars first, then those of every net."""
+        own: dict[str, Knob] = {}
+        for port in self.role("knob"):
+            own[knob_name(port.name)] = Float(port.default, port.min, port.max, doc=port.doc)
+        if self.role("picture2"):
+            own["image2"] = File("", (".png", ".jpg", ".jpeg"), doc="the second picture")
+        if self.kind == "matte":
+            doc = "what is drawn: the background replaced, the person, or the matte itself"
+            own["show"] = Choice("background", ("background", "person", "matte"), doc=doc)
+            black, low, high = (0.0, 0.0, 0.0, 1.0), (0.0,) * 4, (1.0,) * 4
+            own["colour"] = Vector(black, low, high, doc="what is put there")
+        if self.region != "frame":
+            own["feather"] = _FEATHER
+        if self.kind != "matte":
+            own["light"] = _LIGHT
+        rate = Float(
+            self.rate_hz,
+            0.0,
+            120.0,
+            unit="Hz",
+            doc="how often the net runs live, at most; 0: as it can",
+        )
+        return {**own, "rate_hz": rate, "mix": MIX, "seed": SEED}
+
+
+def knob_name(name: str) -> str:
+    """The knob that an input is turned by."""
+    word = re.sub(r"\W+", "_", name).strip("_").lower() or "value"
+    taken = {"mix", "seed", "feather", "light", "rate_hz", "image2", "show", "colour", "effect"}
+    return f"{word}_in" if word in taken or word[0].isdigit() else word
+
+
+def load(path: Path) -> Card:
+    """The card at `path`. Raises `KfxError` that names the file and the key."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise KfxError(f"{path}: {error.strerror}; is the path right?") from error
+    except UnicodeDecodeError as error:
+        raise KfxError(f"{path}: this is no UTF-8 text; save it as UTF-8") from error
+    return parse(text, path)
+
+
+def parse(text: str, path: Path) -> Card:
+    """A card from TOML text; `path` is where it lies or would lie, for the net and for errors."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise KfxError(f"{path}: {error}") from error
+    for key in table:
+        if key not in _KEYS:
+            raise KfxError(f"{path}: {key!r} is unknown; {nearest(key, _KEYS)}")
+    for key in _TEXTS:
+        if not isinstance(table.get(key, ""), str):
+            raise KfxError(f"{path}: {key}: {table[key]!r} is no text")
+    words = {"region": "frame", "stick": "result", "class": "generative", **table}
+    for key, known in _WORDS.items():
+        if words.get(key) not in known:
+            wrong = words.get(key, "missing")
+            raise KfxError(f"{path}: {key}: {wrong!r} is none of {', '.join(known)}")
+    kind = words["kind"]
+    usual = "landmarks" if kind == "landmarks" else "picture"
+    inputs = _ports(table, "input", usual, path)
+    outputs = _ports(table, "output", KINDS[kind], path)
+    if kind in DRAWN and sum(port.role == "picture" for port in inputs) != 1:
+        raise KfxError(f'{path}: input: one of them must have is = "picture"')
+    roles = {KINDS[kind], "classes"} if kind == "matte" else {KINDS[kind]}
+    if kind in DRAWN and sum(port.role in roles for port in outputs) != 1:
+        raise KfxError(f'{path}: output: exactly one must have is = "{KINDS[kind]}"')
+    states = {port.name for port in outputs if port.role == "state"}
+    for port in inputs:
+        if port.role == "state" and port.source not in states:
+            raise KfxError(
+                f'{path}: input.{port.name}: from: no output {port.source!r} has is = "state"'
+            )
+    return Card(
+        name=table.get("name", path.stem),
+        kind=kind,
+        path=path.parent / _file(table, path),
+        inputs=inputs,
+        outputs=outputs,
+        doc=table.get("doc", ""),
+        region=words["region"],
+        stick=words["stick"],
+        training=words["class"],
+        licence=table.get("licence", ""),
+        source=table.get("source", ""),
+        sha256=table.get("sha256", "").lower(),
+        margin=_number(table, "margin", 0.1, 0.0, 2.0, path),
+        rate_hz=_number(table, "rate_hz", 0.0, 0.0, 120.0, path),
+        where=str(path),
+        notes=MappingProxyType({key: table[key] for key in _FREE if key in table}),
+    )
+
+
+def check_hash(card: Card) -> None:
+    """Raise `KfxError` when the net isn't the one that the card was written for."""
+    if not card.sha256:
+        return
+    found = hash_of(card.path)
+    if found != card.sha256:
+        raise KfxError(
+            f"{card.path}: this isn't the net that {card.where or 'its card'} was written for: its "
+            f"sha256 is {found[:12]}…, the card says {card.sha256[:12]}…; get that file, or if the "
+            "change is wanted, write the new sha256 into the card"
+        )
+
+
+def hash_of(path: Path) -> str:
+    """The file's SHA-256 in hex. Raises `KfxError` where it can't be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise KfxError(f"{path}: {error.strerror}; put the net beside its card") from error
+
+
+def _ports(table: Mapping[str, Any], key: str, usual: str, path: Path) -> tuple[Port, ...]:
+    entries = table.get(key)
+    if not isinstance(entries, dict) or not entries:
+        raise KfxError(f"{path}: {key} is missing; write a table [{key}.NAME] for each tensor")
+    output = key == "output"
+    ports = []
+    for name, entry in entries.items():
+        role = usual
+        if isinstance(entry, dict) and output and "names" in entry:
+            role = "coefficients"
+        ports.append(read(name, entry, f"{path}: {key}.{name}", output=output, usual=role))
+    return tuple(ports)
+
+
+def _file(table: Mapping[str, Any], path: Path) -> str:
+    name = str(table.get("file", f"{path.stem}.onnx"))
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise KfxError(f"{path}: file: {name!r} lies outside the card's folder; put it beside it")
+    return name
+
+
+def _number(
+    table: Mapping[str, Any], key: str, usual: float, low: float, high: float, path: Path
+) -> float:
+    value = table.get(key, usual)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        raise KfxError(f"{path}: {key}: {value!r} is no number within {low:g}..{high:g}")
+    return float(value)
+
+
+def dumps(card: Card) -> str:
+    """The card as TOML, as `parse` reads it."""
+    head: dict[str, Any] = {"name": card.name, "kind": card.kind, "doc": card.doc}
+    if card.kind in DRAWN:
+        head |= {"region": card.region, "stick": card.stick}
+    head |= {"class": card.training, "licence": card.licence, "source": card.source}
+    head |= {"sha256": card.sha256, "margin": card.margin, "rate_hz": card.rate_hz}
+    if card.path.stem != card.name or not card.where:
+        head["file"] = card.path.name
+    lines = [f"{key} = {_toml(value)}" for key, value in head.items() if _said(key, value)]
+    for key, ports in (("input", card.inputs), ("output", card.outputs)):
+        for port in ports:
+            lines += ["", f"[{key}.{_key(port.name)}]", *_port_lines(port)]
+    return "\n".join(lines) + "\n"
+
+
+def _said(key: str, value: Any) -> bool:
+    if key in ("margin", "rate_hz"):
+        return bool(value != {"margin": 0.1, "rate_hz": 0.0}[key])
+    return key in ("licence", "source") or value != ""
+
+
+def _port_lines(port: Port) -> list[str]:
+    usual = Port(port.name, port.role)
+    keys = ["role", "doc", "type"]
+    if port.role in PICTURES:
+        keys += ["layout", "size", "multiple", "colour", "range", "mean", "std", "channels"]
+        keys += ["activation", "normalise", "invert"]
+    if port.role == "classes":
+        keys += ["classes"]
+    if port.role in ("knob", "constant"):
+        keys += ["default"]
+    if port.role == "knob":
+        keys += ["min", "max"]
+    if port.role in ("state", "mask"):
+        keys += ["source"]
+    if port.role not in PICTURES:
+        keys += ["shape"]
+    always = {"role", "layout", "range", "default", "min", "max", "classes"}
+    words = {"role": "is", "classes": "class", "source": "from"}
+    lines = []
+    for key in keys:
+        value = getattr(port, key)
+        if key in always or value != getattr(usual, key):
+            lines.append(f"{words.get(key, key)} = {_toml(value)}")
+    return lines
+
+
+def _key(name: str) -> str:
+    return name if re.fullmatch(r"[A-Za-z0-9_-]+", name) else _toml(name)
+
+
+def _toml(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        return '"' + re.sub(r"[\x00-\x1f\x7f]", " ", escaped) + '"'
+    if isinstance(value, tuple | list):
+        return "[" + ", ".join(_toml(one) for one in value) + "]"
+    return repr(value)

@@ -1,0 +1,119 @@
+"""Runs a net that nobody has told of on a portrait, to see what it makes of it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kfx.errors import KfxError
+from kfx.neural import layout, providers
+from kfx.neural.card import Card
+
+Array = npt.NDArray[Any]
+Floats = npt.NDArray[np.float32]
+
+FREE = (320, 256)  # the probe's picture for a net that takes any size
+SCALES: dict[str, dict[str, Any]] = {
+    "0..1": {"range": (0.0, 1.0)},
+    "-1..1": {"range": (-1.0, 1.0)},
+    "0..255": {"range": (0.0, 255.0)},
+    "ImageNet": {
+        "range": (0.0, 1.0),
+        "mean": (0.485, 0.456, 0.406),
+        "std": (0.229, 0.224, 0.225),
+    },
+    # ExtremeC3Net and SINet divide what is standardised by 255 once more
+    "SINet": {
+        "colour": "BGR",
+        "range": (0.0, 255.0),
+        "mean": (102.89, 111.25, 126.91),
+        "std": (16048.0, 16020.0, 16921.0),
+    },
+}
+
+
+def open_session(path: Path) -> Any:
+    try:
+        chosen = providers.options(providers.threads())
+        return providers.runtime().InferenceSession(str(path), chosen, providers=[providers.CPU])
+    except KfxError:
+        raise
+    except Exception as error:  # onnxruntime's own kinds
+        text = " ".join(str(error).split())[:240]
+        raise KfxError(f"{path}: the net can't be opened: {text}") from error
+
+
+class Probe:
+    """Runs a net on the portrait, its picture in one scale or another."""
+
+    def __init__(self, card: Card, session: Any) -> None:
+        self._card, self._session = card, session
+        self.size = card.picture.size or FREE
+        self.portrait = portrait(self.size)
+
+    def run(self, scale: str) -> dict[str, Array]:
+        feeds = {}
+        for port in self._card.inputs:
+            if port.role in ("picture", "picture2", "mask"):
+                picture = self.portrait if port.role != "mask" else middle(self.size)
+                scaled = replace(port, **SCALES[scale]) if port.role != "mask" else port
+                out = np.zeros(layout.shape_of(port, self.size), port.type)
+                layout.to_tensor(picture, scaled, out)
+                feeds[port.name] = out
+            else:
+                feeds[port.name] = np.full(port.shape, port.default, port.type)
+        names = [port.name for port in self._card.outputs]
+        try:
+            return dict(zip(names, self._session.run(names, feeds), strict=True))
+        except Exception as error:  # onnxruntime's own kinds
+            text = " ".join(str(error).split())[:240]
+            raise KfxError(f"{self._card.path}: the net fails on a picture: {text}") from error
+
+
+@lru_cache(maxsize=8)
+def portrait(size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """The performer's portrait cut to the shape of `size` (width, height): (h, w, 4) uint8."""
+    import cv2
+    import matplotlib
+
+    path = os.path.join(matplotlib.get_data_path(), "sample_data", "grace_hopper.jpg")
+    picture = cv2.imread(path)
+    width, height = size
+    h, w = picture.shape[:2]
+    wide = min(w, round(h * width / height))
+    tall = min(h, round(w * height / width))
+    top = min(h - tall, round(0.04 * h))
+    cut = picture[top : top + tall, (w - wide) // 2 : (w - wide) // 2 + wide]
+    small = cv2.resize(cut, size, interpolation=cv2.INTER_AREA)
+    return np.asarray(cv2.cvtColor(small, cv2.COLOR_BGR2RGBA), np.uint8)
+
+
+def middle(size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """A mask for a picture of `size`: 255 in a disc in its middle."""
+    y, x = np.mgrid[: size[1], : size[0]]
+    inside = (x / size[0] - 0.5) ** 2 + (y / size[1] - 0.45) ** 2 < 0.3**2
+    return (inside * 255).astype(np.uint8)
+
+
+def luma_of(picture: Array, shape: tuple[int, int]) -> Floats:
+    import cv2
+
+    luma = picture[..., :3].astype(np.float32) @ layout.LUMA
+    return np.asarray(cv2.resize(luma, shape[::-1], interpolation=cv2.INTER_AREA), np.float32)
+
+
+def correlation(a: Array, b: Array) -> float:
+    a, b = a - a.mean(), b - b.mean()
+    norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
+    return float((a * b).sum()) / norm if norm > 1e-9 else 0.0
+
+
+def finite(array: Array) -> Floats:
+    """What a net answers to a scale that isn't its own may be anything."""
+    return np.asarray(np.clip(np.nan_to_num(array.astype(np.float32)), -1e6, 1e6), np.float32)

@@ -1,0 +1,353 @@
+"""Runs one net as its card says: checked against the file, on a proven provider, warmed up."""
+
+from __future__ import annotations
+
+import statistics
+import threading
+import weakref
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kfx import clock
+from kfx.errors import KfxError
+from kfx.neural import card as cards
+from kfx.neural import layout, onnx_file, providers
+from kfx.neural.card import Card
+from kfx.neural.ports import PICTURES, Port
+
+FREE_FACE = (256, 256)  # the size of a crop for a net that takes any
+FREE_FRAME_SIDE = 1920  # the longest side of a frame for one
+WARM_RUNS = 2
+_RANKS = {"NCHW": 4, "NHWC": 4, "CHW": 3, "HWC": 3, "NHW": 3, "HW": 2}
+
+Array = npt.NDArray[Any]
+State = dict[str, Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What one run is given. Pictures are (h, w, 4) uint8 of the net's size, masks (h, w)."""
+
+    picture: Array
+    picture2: Array | None = None
+    mask: Array | None = None
+    landmarks: Array | None = None  # (478, 3) in 0..1 of the picture
+    time: float = 0.0
+    beat: float = 0.0
+    knobs: Mapping[str, float] = field(default_factory=dict)  # by the input's name
+
+
+class Net:
+    """``with Net(card, frame_size) as net: answers = net.run(given)``; one thread at a time.
+
+    Raises `KfxError` when the card and the file don't fit, or the net can't run.
+    """
+
+    def __init__(self, card: Card, frame: tuple[int, int], *, warm: bool = True) -> None:
+        self.card = card
+        self.lock = threading.Lock()  # for who shares a net: held until its answers are read
+        self.file = onnx_file.read(card.path)
+        cards.check_hash(card)
+        _fit(card, self.file)
+        self.size = size_of(card, frame)
+        self._buffers = {
+            port.name: _buffer(port, self.size, self._declared(port)) for port in card.inputs
+        }
+        self._outputs = [port for port in card.outputs if port.role != "unused"]
+        self._bound: dict[str, Array] = {}
+        self._options = providers.runtime().RunOptions()
+        self.provider = providers.CPU
+        self.fallbacks: tuple[str, ...] = ()
+        self.ms = 0.0
+        self._session = self._open()
+        if warm:
+            self._warm()
+
+    def __enter__(self) -> Net:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End a run that goes on, and let the session go once it has ended."""
+        self._options.terminate = True
+        self._session = None
+
+    def fresh_state(self) -> State:
+        """What a net that remembers is given first: zeros."""
+        return {
+            port.name: np.zeros_like(self._buffers[port.name]) for port in self.card.role("state")
+        }
+
+    def run(self, given: Given, state: State | None = None) -> Mapping[str, Array]:
+        """Each output by name; valid until the next run. `state` is renewed in place.
+
+        Raises `KfxError` for whatever goes wrong in the net.
+        """
+        session = self._session
+        if session is None:
+            raise KfxError(f"{self.card.name}: the net is closed")
+        try:
+            for port in self.card.inputs:
+                self._fill(port, given, state)
+            binding = session.io_binding()
+            for port in self.card.inputs:
+                binding.bind_cpu_input(port.name, self._buffers[port.name])
+            for port in self._outputs:
+                kept = self._bound.get(port.name)
+                if kept is None:
+                    binding.bind_output(port.name, "cpu")
+                else:
+                    binding.bind_output(
+                        port.name, "cpu", 0, kept.dtype.type, kept.shape, kept.ctypes.data
+                    )
+            session.run_with_iobinding(binding, self._options)
+            answers = {}
+            for port, value in zip(self._outputs, binding.get_outputs(), strict=True):
+                kept = self._bound.get(port.name)
+                answers[port.name] = value.numpy() if kept is None else kept
+        except KfxError:
+            raise
+        except Exception as error:  # onnxruntime's own kinds, MemoryError
+            raise KfxError(f"{self.card.name}: the net failed: {_said(error)}") from error
+        if state is not None:
+            for port in self.card.role("state"):
+                state[port.name] = np.array(answers[port.source])
+        return answers
+
+    def _declared(self, port: Port) -> tuple[int | str, ...]:
+        return next(value.shape for value in self.file.inputs if value.name == port.name)
+
+    def _fill(self, port: Port, given: Given, state: State | None) -> None:
+        out = self._buffers[port.name]
+        if port.role in ("picture", "picture2", "mask"):
+            own = {"picture": given.picture, "picture2": given.picture2, "mask": given.mask}
+            picture = own[port.role]
+            if picture is None and port.role == "mask":
+                picture = np.full(given.picture.shape[:2], 255, np.uint8)
+            layout.to_tensor(given.picture if picture is None else picture, port, out)
+        elif port.role == "knob":
+            out[...] = given.knobs.get(port.name, port.default)
+        elif port.role in ("time", "beat"):
+            out[...] = given.time if port.role == "time" else given.beat
+        elif port.role == "constant":
+            out[...] = port.default
+        elif port.role == "landmarks" and given.landmarks is not None:
+            points = given.landmarks[:, : out.shape[-1]]
+            if points.size == out.size:
+                out[...] = points.reshape(out.shape)
+        elif port.role == "state":
+            kept = None if state is None else state.get(port.name)
+            if kept is None:
+                out[...] = 0
+            elif kept.shape == out.shape:
+                out[...] = kept
+            else:  # a state whose size follows the picture's
+                self._buffers[port.name] = np.ascontiguousarray(kept.astype(out.dtype))
+
+    def _open(self) -> Any:
+        threads = providers.threads()
+        cpu = self._session_on([providers.CPU], threads)
+        notes = []
+        wanted: list[Array] | None = None
+        for name in providers.candidates()[:-1]:
+            try:
+                if wanted is None:
+                    wanted = self._answers_of(cpu)
+                other = self._session_on([name, providers.CPU], threads)
+                if name not in other.get_providers():
+                    raise KfxError("it doesn't take this net")
+                wrong = providers.agree(self._answers_of(other), wanted)
+            except Exception as error:  # every provider fails in its own way
+                wrong = _said(error)
+            if not wrong:
+                self.provider = name
+                self.fallbacks = tuple(notes)
+                return other
+            notes.append(f"{providers.short(name)}: {wrong}")
+        self.fallbacks = tuple(notes)
+        return cpu
+
+    def _session_on(self, names: list[str], threads: int) -> Any:
+        try:
+            return providers.runtime().InferenceSession(
+                str(self.card.path), providers.options(threads), providers=names, enable_fallback=0
+            )
+        except Exception as error:  # onnxruntime's own kinds
+            raise KfxError(f"{self.card.path}: the net can't be opened: {_said(error)}") from error
+
+    def _answers_of(self, session: Any) -> list[Array]:
+        given = Given(sample_picture(self.size))
+        for port in self.card.inputs:
+            self._fill(port, given, None)
+        answers: list[Array] = session.run([port.name for port in self._outputs], self._buffers)
+        return answers
+
+    def _warm(self) -> None:
+        """First runs are slow and tell how large answers are: both before the show."""
+        given = Given(sample_picture(self.size))
+        times = []
+        for _ in range(WARM_RUNS):
+            began = clock.now()
+            answers = self.run(given, self.fresh_state())
+            times.append(1000 * (clock.now() - began))
+        self.ms = statistics.median_low(times)
+        states = {port.source for port in self.card.role("state")}
+        for port in self._outputs:
+            one = answers[port.name]
+            if one.size > onnx_file.MOST_VALUES:
+                raise KfxError(f"{self.card.name}: output {port.name} is too large: {one.shape}")
+            if port.role in PICTURES:
+                decoded = layout.planes(one, port)
+                _check_answer(self.card, port, decoded.shape)
+            declared = next(v.shape for v in self.file.outputs if v.name == port.name)
+            # An answer whose shape the file leaves open may change; others get a place to lie.
+            if all(isinstance(side, int) for side in declared) and port.name not in states:
+                self._bound[port.name] = np.empty(one.shape, one.dtype)
+
+
+_open: weakref.WeakValueDictionary[tuple[object, ...], Net] = weakref.WeakValueDictionary()
+
+
+def shared(card: Card, frame: tuple[int, int]) -> Net:
+    """A net that chains of the same look share while one of them lives; take its `lock` to run."""
+    try:
+        changed = card.path.stat().st_mtime_ns
+    except OSError as error:
+        raise KfxError(f"{card.path}: {error.strerror}; put the net beside its card") from error
+    key = (card.path.resolve(), changed, size_of(card, frame), cards.dumps(card))
+    net = _open.get(key)
+    if net is None:
+        net = _open[key] = Net(card, frame)
+    return net
+
+
+def size_of(card: Card, frame: tuple[int, int]) -> tuple[int, int]:
+    """(width, height) of the pictures that go in, for frames of a size."""
+    port = card.picture
+    if port.size:
+        return port.size
+    if card.region != "frame":
+        return _rounded(FREE_FACE, port.multiple)
+    small = min(1.0, FREE_FRAME_SIDE / max(frame))
+    return _rounded((round(frame[0] * small), round(frame[1] * small)), port.multiple)
+
+
+def _rounded(size: tuple[int, int], multiple: int) -> tuple[int, int]:
+    width, height = (max(multiple, round(side / multiple) * multiple) for side in size)
+    return width, height
+
+
+def sample_picture(size: tuple[int, int], seed: int = 5) -> npt.NDArray[np.uint8]:
+    """A picture (h, w, 4) with the statistics of a photograph: 1/f noise, coloured, a bright
+    middle, the same for the same size and seed.
+    """
+    rng = np.random.default_rng(seed)
+    width, height = size
+    fy, fx = np.fft.fftfreq(height)[:, None], np.fft.rfftfreq(width)[None]
+    fall = 1.0 / np.maximum(np.hypot(fy, fx), 1.0 / max(size))
+    noise = [
+        np.fft.irfft2(fall * np.exp(2j * np.pi * rng.random(fall.shape)), s=(height, width))
+        for _ in range(3)
+    ]
+    luma, warm, green = ((one - one.mean()) / max(float(one.std()), 1e-9) for one in noise)
+    y, x = np.mgrid[:height, :width]
+    middle = np.exp(-(((x / width - 0.5) / 0.3) ** 2) - ((y / height - 0.45) / 0.35) ** 2)
+    rgb = np.stack([luma + 0.3 * warm, luma - 0.1 * warm + 0.15 * green, luma - 0.4 * warm], 2)
+    rgb = 105 + 42 * rgb + middle[..., None] * np.array([60, 38, 26])
+    picture = np.full((height, width, 4), 255, np.uint8)
+    picture[..., :3] = np.clip(rgb, 0, 255)
+    return picture
+
+
+def _fit(card: Card, file: onnx_file.OnnxFile) -> None:
+    """Raise `KfxError` where the card says what the file doesn't have."""
+    place = card.where or str(card.path)
+    for kind, ports, values in (
+        ("input", card.inputs, {value.name: value for value in file.inputs}),
+        ("output", card.outputs, {value.name: value for value in file.outputs}),
+    ):
+        there = ", ".join(values) or "none"
+        for port in ports:
+            if port.name not in values:
+                raise KfxError(
+                    f"{place}: {kind}.{port.name}: the net has no such one; it has {there}"
+                )
+            value = values[port.name]
+            if not value.type or (kind == "input" and value.type != port.type):
+                has = value.type or "a type that kfx can't hand over"
+                raise KfxError(
+                    f"{place}: {kind}.{port.name}: type: the net has {has}, not {port.type}"
+                )
+            if port.role in PICTURES:
+                _fit_picture(f"{place}: {kind}.{port.name}", port, value.shape, kind == "input")
+        if kind == "input":
+            known = {port.name for port in ports}
+            missing = [name for name in values if name not in known]
+            if missing:
+                raise KfxError(
+                    f"{place}: the net also wants {', '.join(missing)}; add a table for it"
+                )
+
+
+def _fit_picture(place: str, port: Port, shape: tuple[int | str, ...], given: bool) -> None:
+    sides = "×".join(map(str, shape))
+    rank = _RANKS[port.layout]
+    # Answers may lack the axis of the batch; what goes in must have the axes that it is given.
+    loose = not given and port.layout.startswith("N") and len(shape) == rank - 1
+    if not shape and not given:
+        return  # the file doesn't say
+    if len(shape) != rank and not loose:
+        raise KfxError(f"{place}: layout: {port.layout} has {rank} axes, the net has {sides}")
+    if not given:
+        return
+    wanted = {"N": 1, "C": layout.channels_of(port)}
+    if port.size:
+        wanted |= {"W": port.size[0], "H": port.size[1]}
+    for axis, side in zip(port.layout, shape, strict=True):
+        if not isinstance(side, int):
+            continue
+        if axis not in wanted:
+            raise KfxError(f"{place}: size is missing: the net is fixed to {sides}")
+        if wanted[axis] != side:
+            key = {"C": "colour", "N": "layout"}.get(axis, "size")
+            raise KfxError(
+                f"{place}: {key}: the card gives {wanted[axis]} along {axis} of {port.layout}, "
+                f"the net wants {sides}"
+            )
+
+
+def _check_answer(card: Card, port: Port, shape: tuple[int, ...]) -> None:
+    place = card.where or str(card.path)
+    if min(shape[:2]) < 2:
+        raise KfxError(
+            f"{place}: output.{port.name}: layout: as {port.layout} its picture is "
+            f"{shape[1]}×{shape[0]}: no picture"
+        )
+    least = 1 + max(port.channels, default=-1)
+    if shape[2] < least or (port.role == "picture" and not port.channels and shape[2] > 4):
+        raise KfxError(
+            f"{place}: output.{port.name}: channels: it has {shape[2]}; name those that are meant"
+        )
+
+
+def _buffer(port: Port, size: tuple[int, int], declared: tuple[int | str, ...]) -> Array:
+    if port.role in ("picture", "picture2", "mask"):
+        return np.zeros(layout.shape_of(port, size), port.type)
+    free = iter(port.shape or ())
+    shape = [side if isinstance(side, int) else 1 for side in declared]
+    if port.shape and len(port.shape) == len(declared):
+        shape = [
+            side if isinstance(side, int) else own for side, own in zip(declared, free, strict=True)
+        ]
+    return np.zeros(shape, port.type)
+
+
+def _said(error: BaseException) -> str:
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if len(text) <= 240 else text[:240] + " …"

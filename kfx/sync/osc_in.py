@@ -1,0 +1,239 @@
+"""OSC by UDP into the show: every parameter at its address, in bounds, counted.
+
+::
+
+    /kfx/v1/film/grain 0.1              a knob, raw; ``…/grain/norm 0.5`` is the middle of its range
+    /kfx/v1/chain/*/*/mix/norm 0        patterns reach several (? * [a-z] {this,that})
+    /kfx/v1/panic                       the clean plate; never waits behind anything
+    /kfx/v1/transport/time 12.5         where the song is
+    /kfx/v1/osc/fader1 0.7              a signal that looks follow as ``osc.fader1``
+"""
+
+from __future__ import annotations
+
+import re
+import select
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from kfx import clock
+from kfx.errors import KfxError, UsageError
+from kfx.sync import osc_packet
+from kfx.sync.controls import PREFIX, AllowList, Controls, Counts
+from kfx.sync.osc_packet import Message
+
+LOOPBACK = "127.0.0.1"
+RATE = 2000.0  # messages a second that are carried out; of more, the last one of each address waits
+BURST = 500
+MOST_AT_ONCE = 20000  # packets read before the first is carried out
+MOST_WAITING = 2000  # addresses; what comes beyond is dropped and counted
+PANIC = f"{PREFIX}/panic"
+_WAIT_S = 0.25
+_LARGEST = 65536  # bytes of a packet
+_BUFFER = 4 << 20  # bytes asked of the system
+_PATTERN = re.compile(r"[?*\[{]")
+
+Other = Callable[[str, tuple[Any, ...], float], bool]
+"""Address, values and monotonic time of a message; False if it isn't meant."""
+
+
+def parse(spec: str) -> tuple[str, int]:
+    """``9600`` or ``0.0.0.0:9600`` → host, port. Raises `UsageError`."""
+    host, colon, port = spec.rpartition(":")
+    if not (port.isascii() and port.isdecimal() and 0 <= int(port) <= 65535):
+        raise UsageError(f"--osc-in {spec}: write [HOST:]PORT, e.g. 9600 or 0.0.0.0:9600")
+    return (host.strip("[]") if colon else "") or LOOPBACK, int(port)
+
+
+class Inbox:
+    """Carries out OSC messages whoever brings them: UDP here, a WebSocket elsewhere."""
+
+    def __init__(
+        self,
+        controls: Controls,
+        *,
+        others: Sequence[Other] = (),
+        on_fault: Callable[[str], None] | None = None,
+    ) -> None:
+        """`others` are asked first: a transport, signals. `on_fault` hears each new error once."""
+        self.counts = Counts()
+        self._controls, self._others = controls, tuple(others)
+        self._on_fault = on_fault or (lambda text: None)
+        self._told: set[str] = set()
+
+    def packet(self, data: bytes, by: str) -> list[Message]:
+        """The messages of a packet, none if it is malformed; a panic is carried out already."""
+        try:
+            messages = osc_packet.read(data)
+        except ValueError:
+            self.counts.add("malformed")
+            return []
+        panics = [one for one in messages if one.address == PANIC]
+        for one in panics:
+            self.carry_out(one, by)
+        return [one for one in messages if one.address != PANIC]
+
+    def carry_out(self, message: Message, by: str) -> None:
+        """Set what a message says. What can't be is counted and told once, never raised."""
+        address, values = message
+        try:
+            at = clock.now()
+            if not any(other(address, values, at) for other in self._others):
+                if _PATTERN.search(address):
+                    self._several(address, values, by)
+                else:
+                    self._controls.set(address, _value(values), by)
+            self.counts.add("done")
+        except Exception as error:  # a sender's fault is never the show's
+            self.counts.add("refused")
+            place = f"{by}: {address[:120]}"
+            if place not in self._told and len(self._told) < 256:
+                self._told.add(place)
+                told = str(error) if isinstance(error, KfxError) else repr(error)
+                self._on_fault(f"{by}: {told}")
+
+    def _several(self, pattern: str, values: tuple[Any, ...], by: str) -> None:
+        norm = pattern.endswith("/norm")
+        matcher = _matcher(pattern.removesuffix("/norm"))
+        found = [one.address for one in self._controls.parameters() if matcher(one.address)]
+        if not found:
+            raise UsageError(f"{pattern[:120]}: fits no address")
+        for address in found:
+            self._controls.set(f"{address}/norm" if norm else address, _value(values), by)
+
+
+class OscIn:
+    """A UDP port whose messages go to an `Inbox`, in a thread of its own until `close`.
+
+    Whoever isn't on the allow-list is refused unread. Floods: `RATE` messages a second are
+    carried out; what comes faster waits, and of each address only the last message.
+    Raises `KfxError` where the port can't be had.
+    """
+
+    def __init__(
+        self,
+        inbox: Inbox,
+        host: str = LOOPBACK,
+        port: int = 0,
+        *,
+        allow: AllowList | None = None,
+        now: Callable[[], float] = clock.now,
+    ) -> None:
+        self._inbox, self._allow, self._now = inbox, allow or AllowList(), now
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        try:
+            self._socket.bind((host, port))
+        except (OSError, UnicodeError) as error:
+            self._socket.close()
+            raise KfxError(
+                f"osc-in {host}:{port}: can't be opened ({error}); use another --osc-in PORT"
+            ) from None
+        self._socket.setblocking(False)
+        self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
+        self.host, self.port = host, int(self._socket.getsockname()[1])
+        self._waiting: deque[tuple[Message, str]] = deque()
+        self._compact_at = BURST
+        self._tokens, self._since = float(BURST), now()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="kfx-osc-in", daemon=True)
+        self._thread.start()
+
+    @property
+    def counts(self) -> Counts:
+        return self._inbox.counts
+
+    def close(self) -> None:
+        self._over.set()
+        self._thread.join()
+        self._socket.close()
+
+    def _run(self) -> None:
+        while not self._over.is_set():
+            select.select([self._socket], [], [], 1 / RATE if self._waiting else _WAIT_S)
+            self._drain()
+            self._work()
+
+    def _drain(self) -> None:
+        """Read all that is there before anything is carried out: the system's buffer is small."""
+        for _ in range(MOST_AT_ONCE):
+            try:
+                data, sender = self._socket.recvfrom(_LARGEST)
+            except (BlockingIOError, InterruptedError):
+                return
+            except OSError:  # an answer to something never sent, on some systems
+                continue
+            if not self._allow.welcomes(sender[0]):
+                self.counts.add("unwelcome")
+                continue
+            by = f"osc {sender[0]}"
+            self._waiting.extend((one, by) for one in self._inbox.packet(data, by))
+            if len(self._waiting) > self._compact_at:
+                self._compact()
+
+    def _compact(self) -> None:
+        """A flood: of each address the last message counts."""
+        last = {one.address: (one, by) for one, by in self._waiting}
+        self.counts.add("replaced", len(self._waiting) - len(last))
+        self.counts.add("dropped", max(0, len(last) - MOST_WAITING))
+        self._waiting = deque(last.values())
+        while len(self._waiting) > MOST_WAITING:
+            self._waiting.popleft()
+        self._compact_at = max(BURST, 2 * len(self._waiting))
+
+    def _work(self) -> None:
+        while self._waiting and self._token():
+            self._inbox.carry_out(*self._waiting.popleft())
+        if not self._waiting:
+            self._compact_at = BURST
+
+    def _token(self) -> bool:
+        now = self._now()
+        self._tokens = min(float(BURST), self._tokens + (now - self._since) * RATE)
+        self._since = now
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+
+def _value(values: tuple[Any, ...]) -> Any:
+    """One argument is a value, none fires an event, several are a vector."""
+    if not values:
+        return True
+    return values[0] if len(values) == 1 else list(values)
+
+
+def _matcher(pattern: str) -> Callable[[str], bool]:
+    """Whether an address fits an OSC pattern; raises `UsageError` for a broken one."""
+    said = re.sub(r"\*+", "*", pattern)
+    # Each star of a part multiplies the time that a mean pattern takes.
+    if len(said) > 256 or max(part.count("*") for part in said.split("/")) > 3:
+        raise UsageError(f"{pattern[:60]}…: an address pattern has 3 * a part, 256 letters at most")
+    text, at = "", 0
+    while at < len(said):
+        letter = said[at]
+        close = {"[": "]", "{": "}"}.get(letter)
+        if close is None:
+            text += {"*": "[^/]*", "?": "[^/]"}.get(letter, re.escape(letter))
+            at += 1
+            continue
+        end = said.find(close, at)
+        if end < 0:
+            raise UsageError(f"{pattern[:120]}: {letter} has no end")
+        inside = said[at + 1 : end]
+        if letter == "{":
+            text += "(?:" + "|".join(map(re.escape, inside.split(","))) + ")"
+        else:
+            sign = "^" if inside.startswith("!") else ""
+            letters = re.sub(r"[\\\]\[^&~|]", lambda m: "\\" + m.group(), inside.lstrip("!"))
+            text += f"[{sign}{letters}]" if letters else ""
+        at = end + 1
+    try:
+        compiled = re.compile(text)
+    except re.error:
+        raise UsageError(f"{pattern[:120]}: is no address pattern") from None
+    return lambda address: compiled.fullmatch(address) is not None

@@ -1,0 +1,64 @@
+"""A desk over a look that isn't drawn, for tests of whoever controls a show."""
+
+import threading
+from dataclasses import replace
+
+from kfx import presets
+from kfx.engine.desk import Desk
+from kfx.engine.switches import Switches
+
+FILM = """version = 1
+[[chain]]
+effect = "deadpan_step"
+[[chain]]
+effect = "film"
+grain = 0.05 # fine
+[[chain]]
+effect = "flash"
+"""
+
+
+class FakeLook:
+    """A `Look` without a GPU: what is asked for is there at once."""
+
+    def __init__(self, preset):
+        self.preset, self.bypassed = preset, frozenset()
+        self.changes = []
+
+    def change(self, preset, *, seconds=0.0, beats=0.0, rebuild=False):
+        self.changes.append((preset.name, seconds, beats, rebuild))
+        self.preset, self.bypassed = preset, frozenset()
+
+    def set(self, place, knob, value):
+        self.preset = self.preset.with_value(place, knob, value)
+
+    def bypass(self, place, on):
+        self.bypassed = self.bypassed | {place} if on else self.bypassed - {place}
+
+
+class Heard:
+    """Changes a desk has told, in order; `until` waits for one at an address."""
+
+    def __init__(self, desk):
+        self.changes, self._news = [], threading.Condition()
+        self.end = desk.subscribe(self._take)
+
+    def _take(self, change):
+        with self._news:
+            self.changes.append(change)
+            self._news.notify_all()
+
+    def until(self, address, timeout=5.0):
+        def there():
+            return next((one for one in self.changes if one.address == address), None)
+
+        with self._news:
+            assert self._news.wait_for(there, timeout), f"{address} in {self.changes}"
+            return there()
+
+
+def desk_of(text=FILM, **options):
+    """A desk, its look and its switches."""
+    preset = replace(presets.read(text, "film.toml", "film"), path="")
+    look, switches = FakeLook(preset), Switches()
+    return Desk(look, switches, **options), look, switches

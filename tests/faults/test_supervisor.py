@@ -1,0 +1,164 @@
+"""An engine that is killed, hangs or crashes is replaced; the camera shows pictures all along."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kfx.sinks.slate import BACKGROUND
+
+ROOT = Path(__file__).parents[2]
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+SUPERVISE = """
+import sys
+from kfx.engine import supervisor
+supervisor.HANG_S, supervisor.SPARE_S = 0.6, 0.1
+one = supervisor.Supervisor("tests.faults.show", sys.argv[1:], warm=())
+code = one.run()
+print("restarts", one.restarts, file=sys.stderr)
+sys.exit(code)
+"""
+
+
+def until(condition: Callable[[], object], timeout_s: float = 15.0) -> None:
+    end = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < end, "timed out"
+        time.sleep(0.01)
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+class Show:
+    """A supervised show with a fake camera."""
+
+    def __init__(self, folder: Path, *faults: str) -> None:
+        self.folder, self.log = folder, folder / "log"
+        environment = dict(os.environ, FAKE_LOG=str(self.log), TMPDIR=str(folder))
+        environment["PYTHONPATH"] = f"{ROOT / 'tests/fakes'}:{ROOT}"
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", SUPERVISE, str(folder), *faults],
+            env=environment,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    @property
+    def pids(self) -> list[int]:
+        file = self.folder / "pids"
+        return [int(word) for word in file.read_text().split()] if file.exists() else []
+
+    @property
+    def reds(self) -> list[int]:
+        """Red of every picture of the camera: ten times the number of the engine's life."""
+        lines = self.log.read_text().splitlines() if self.log.exists() else []
+        rows = [line.split() for line in lines]
+        return [int(row[1]) for row in rows if len(row) == 4 and row[0][0].isdigit()]
+
+    @property
+    def openings(self) -> list[str]:
+        return [line for line in self.log.read_text().splitlines() if line.startswith("open")]
+
+    def family(self) -> list[int]:
+        """Every process that works for this show: its environment names the log."""
+        mark = f"FAKE_LOG={self.log}".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    if mark in (entry / "environ").read_bytes().split(b"\0"):
+                        found.append(int(entry.name))
+                except OSError:
+                    continue
+        return [pid for pid in found if alive(pid)]
+
+    def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        _, said = self.process.communicate(timeout=30)
+        return self.process.returncode, said
+
+
+@pytest.fixture
+def show(tmp_path: Path) -> Iterator[Callable[..., Show]]:
+    shows: list[Show] = []
+
+    def start(*faults: str) -> Show:
+        shows.append(Show(tmp_path, *faults))
+        return shows[-1]
+
+    yield start
+    for one in shows:
+        one.process.kill()
+        one.process.communicate()
+        if Path("/proc").is_dir():
+            until(lambda one=one: not one.family())  # nothing outlives a killed supervisor
+
+
+def test_a_killed_engine_is_replaced_while_the_camera_stays(show: Callable[..., Show]) -> None:
+    one = show("run")
+    until(lambda: 10 in one.reds)
+    os.kill(one.pids[0], signal.SIGKILL)
+    until(lambda: 20 in one.reds)
+    assert len(one.openings) == 1
+    code, said = one.end()
+    assert code == 0
+    assert "kfx: the engine was killed (SIGKILL); another one takes over (1)" in said
+    assert (one.folder / "ended").exists()
+    assert set(one.reds) <= {0, 10, BACKGROUND[0], 20}
+    assert (
+        sorted(one.reds[one.reds.index(10) :], key=[10, BACKGROUND[0], 20].index)
+        == (one.reds[one.reds.index(10) :])
+    )
+    assert one.log.read_text().endswith("close\n")
+    assert sorted(path.name for path in one.folder.iterdir()) == ["ended", "log", "pids"]
+
+
+def test_an_engine_that_hangs_or_crashes_is_replaced(show: Callable[..., Show]) -> None:
+    one = show("hang", "raise", "run")
+    until(lambda: 30 in one.reds)
+    code, said = one.end(signal.SIGINT)
+    assert code == 0
+    assert said.count("the engine hung for 1 s; another one takes over (1)") == 1
+    assert said.count("the engine crashed (exit code 70); another one takes over (2)") == 1
+    assert len(one.openings) == 1
+
+
+def test_an_engine_that_ends_by_itself_is_the_end(show: Callable[..., Show]) -> None:
+    one = show("slow-end")
+    assert one.process.wait(30) == 0
+    assert "restarts 0" in one.end()[1]
+    assert (one.folder / "ended").exists()
+
+
+def test_a_refusal_is_no_crash(show: Callable[..., Show]) -> None:
+    assert show("refuse").process.wait(30) == 2
+
+
+def test_what_never_starts_is_given_up(show: Callable[..., Show]) -> None:
+    one = show("early")
+    assert one.process.wait(30) == 1
+    assert "3 times before its first picture" in one.end()[1]
+    assert len(one.pids) == 3
+
+
+def test_a_killed_supervisor_takes_everything_with_it(show: Callable[..., Show]) -> None:
+    one = show("run")
+    until(lambda: 10 in one.reds)
+    assert len(one.family()) >= 3  # itself, the engine and the camera
+    one.process.kill()
+    until(lambda: not one.family())
+    assert (one.folder / "ended").exists()  # the engine closed its files
+    assert one.log.read_text().endswith("close\n")

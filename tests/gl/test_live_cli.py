@@ -1,0 +1,90 @@
+"""``kfx live`` on a terminal: its keys, its screen, and a recording that is always finished."""
+
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import threading
+
+import av
+import pytest
+
+from kfx import clock
+from kfx.cli import live
+
+pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
+termios = pytest.importorskip("termios", reason="this system has no POSIX terminals")
+
+WIDTH, HEIGHT = 128, 72
+
+
+def read_until(screen, wanted, seconds=60):
+    """What a terminal shows until it has shown `wanted`."""
+    text, deadline = "", clock.now() + seconds
+    while clock.now() < deadline:
+        if select.select([screen], [], [], 0.1)[0]:
+            try:
+                text += os.read(screen, 65536).decode("utf-8", "replace")
+            except OSError:  # how Linux says that the other end is closed
+                break
+        if wanted in text:
+            return text
+    raise AssertionError(f"never saw {wanted!r} in {text[-2000:]}")
+
+
+def test_keys_change_the_output_and_sigterm_finishes_the_recording(tmp_path):
+    out, report = tmp_path / "take.mp4", tmp_path / "r.json"
+    screen, terminal = pty.openpty()
+    before = termios.tcgetattr(terminal)
+    command = [sys.executable, "-m", "kfx", "live", "-i", "performer?size=128x72", "-p", "none"]
+    command += ["-o", str(out), "-o", "null", "--tracker", "truth", "--report", str(report)]
+    child = subprocess.Popen(
+        command, stdin=terminal, stdout=subprocess.PIPE, stderr=terminal,
+        env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"},
+    )  # fmt: skip
+    try:
+        shown = read_until(screen, "LIVE")
+        assert "panic" in shown
+        assert termios.tcgetattr(terminal)[3] & termios.ICANON == 0
+        os.write(screen, b"k")
+        read_until(screen, "BLACK")
+        os.write(screen, b"p")
+        read_until(screen, "CLEAN")
+        child.send_signal(signal.SIGTERM)
+        said, _ = child.communicate(timeout=30)
+    finally:
+        child.kill()
+        after = termios.tcgetattr(terminal)
+        os.close(screen)
+        os.close(terminal)
+    assert child.returncode == 0
+    assert after == before, "the terminal is as it was"
+    assert b"frames" in said
+    told = json.loads(report.read_text())
+    assert told["output"] == "clean"
+    with av.open(str(out)) as film:
+        levels = [frame.to_ndarray(format="gray").mean() for frame in film.decode(video=0)]
+    assert len(levels) + 1 >= told["frames"]
+    assert min(levels) < 5 < max(levels)
+    assert levels[-1] > 5
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_the_show_and_is_given_back(number):
+    before, stop = signal.getsignal(number), threading.Event()
+    with live._ended_by_signals(stop):
+        assert not stop.is_set()
+        signal.raise_signal(number)
+        assert stop.is_set()
+    assert signal.getsignal(number) is before
+
+
+def test_a_second_ctrl_c_waits_for_nothing():
+    stop = threading.Event()
+    with live._ended_by_signals(stop):
+        signal.raise_signal(signal.SIGINT)
+        with pytest.raises(KeyboardInterrupt):
+            signal.raise_signal(signal.SIGINT)
+    assert stop.is_set()

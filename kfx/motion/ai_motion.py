@@ -18,7 +18,6 @@ _REGION = {
     name: "eyes" if name.startswith("eye") else "brows" if name.startswith("brow") else "mouth"
     for name in NAMES
 }
-_OPENED = 0.05  # from this share of the mouth on, what is between the lips is painted
 
 
 @dataclass
@@ -52,8 +51,8 @@ class AiMotion(Reenact):
         super().reset()
         self._acts.clear()
 
-    def opens(self) -> bool:
-        return self.mix > 0.0 and self.mouth >= _OPENED
+    def opening(self, tick: Tick) -> float:
+        return self.mouth
 
     def wanted(self, face: Face, tick: Tick, own: Coefficients) -> Coefficients:
         values = self._values(face, tick)

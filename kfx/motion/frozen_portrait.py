@@ -6,19 +6,22 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kfx.motion import sing, still_choice
+from kfx.motion import painted_mouth, sing, still_choice
 from kfx.motion.base import Motion
 from kfx.motion.chance import chance
+from kfx.motion.full_lips import full_lips
 from kfx.motion.neutral import Neutral
 from kfx.params import Bool, Choice, Float
 from kfx.render.still import AS_TAKEN, Mouth, Scene, Still, View
 from kfx.tracking import pose as poses
+from kfx.tracking.rig import rig
 from kfx.types import Face, Landmarks, Tick, freeze
 
 BLINK_S = 0.12
 PUSH_LIMIT = 0.35  # the camera slows down towards this much push
 SWAY_HZ = 0.18
 TURNED = (28.0, 45.0)  # degrees from the still over which a set-in face gives way to the live one
+SONG = "audio.level"
 TONE = (0.8, 1.25)  # how far a live mouth is brought to the light of the still
 
 
@@ -48,6 +51,7 @@ class FrozenPortrait(Motion):
     hz = Float(12.0, 6.0, 30.0, unit="Hz", doc="how often the mouth is renewed")
     push = Float(1.5, 0.0, 4.0, unit="%/s", doc="how fast the camera moves in")
     sway = Float(0.4, 0.0, 4.0, unit="% iod", doc="how far the camera drifts to the sides")
+    voice = Float(0.7, doc="how far the song's level opens the jaw of who has left the picture")
     blink = Float(0.5, doc="how often the still blinks: 0.5 = every three to six seconds")
 
     def __init__(self, values: dict[str, object] | None = None) -> None:
@@ -104,8 +108,12 @@ class FrozenPortrait(Motion):
             return face.landmarks
         still = self._stills[face.slot].face
         taken = poses.to_canonical(still.pose, still.landmarks)
-        if rest is not None and (self._stepped or act.shape is None):
-            act.before, act.shape = act.shape, sing.sing(taken, shape, rest, self.gain)
+        heard = self._heard(tick)
+        if self._stepped or act.shape is None:
+            if rest is not None:
+                act.before, act.shape = act.shape, sing.sing(taken, shape, rest, self.gain)
+            elif heard is not None:
+                act.before, act.shape = act.shape, _voiced(taken, heard)
         sung = taken if act.shape is None else act.shape
         if self._stepped and self._soft and act.before is not None:
             sung = (act.before + sung) / 2
@@ -171,6 +179,23 @@ class FrozenPortrait(Motion):
                 cut = sing.cut_mouth(tick.frame.pixels, face.landmarks, tone)
                 act.old_mouth, act.mouth = act.mouth, cut
 
+        heard = self._heard(tick)
+        live = {face.slot for face in tick.faces if face.found}
+        for slot, act in self._acts.items():
+            if heard is not None and slot not in live:
+                still = self._stills[slot]
+                taken = poses.to_canonical(still.face.pose, still.face.landmarks)
+                lips = _voiced(taken, heard)[painted_mouth.INNER, :2]
+                light = painted_mouth.skin(still.pixels, still.face.landmarks)
+                act.old_mouth, act.mouth = act.mouth, painted_mouth.mouth(lips, taken, light)
+
+    def _heard(self, tick: Tick) -> float | None:
+        """0..1 how far the song opens a jaw nobody moves; None where no song is heard."""
+        level = tick.signals.get(SONG, float("nan"))
+        if self.voice <= 0.0 or not np.isfinite(level):
+            return None
+        return self.voice * float(np.clip(level, 0.0, 1.0))
+
     def _mouths_shown(self) -> dict[int, Mouth]:
         """Between two steps the mouth that is wider open: a shut one can't be opened."""
         shown = {}
@@ -229,6 +254,12 @@ class FrozenPortrait(Motion):
                 return float(np.clip(min(phase / 0.3, (1.0 - phase) / 0.5), 0.0, 1.0))
             number += 1
         return 0.0
+
+
+def _voiced(taken: Landmarks, heard: float) -> Landmarks:
+    """The still's own shape with its jaw opened by `heard`."""
+    driven = taken + rig().change({"jawOpen": heard, "mouthFunnel": 0.2 * heard}, {})
+    return full_lips(taken, driven.astype(np.float32))
 
 
 MOTION = FrozenPortrait

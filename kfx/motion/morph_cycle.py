@@ -39,7 +39,7 @@ class MorphCycle(Motion):
 
     start = Float(0.0, 0.0, 4096.0, unit="beats", doc="beat at which the round begins")
     length = Float(4.0, 0.25, 64.0, unit="beats", doc="how long each one takes")
-    stay = Float(0.4, 0.0, 0.95, doc="share of that time in which nothing changes")
+    stay = Float(0.4, 0.0, 0.95, doc="share of that time in which the new one stays")
     lag = Float(0.15, 0.0, 0.4, doc="how much later the forehead turns than the mouth")
     shape = Float(0.8, doc="how far the features move to where they are on the other face")
     match = Float(0.9, doc="how far light and colour are brought to those of the wearer")
@@ -59,9 +59,8 @@ class MorphCycle(Motion):
         slots = sorted(there)
         place = max(0.0, tick.beat - self.start) / self.length
         step = int(np.floor(place + 1e-6))
-        share = _over(
-            float(np.clip((place - step - self.stay) / (1.0 - self.stay), 0, 1)), self.lag
-        )
+        gone = (place - step) / (1.0 - self.stay)
+        share = _over(float(np.clip(gone, 0.0, 1.0)), self.lag)
         self._morphs = {}
         stills: dict[int, Still] = {}
         under: dict[int, Still] = {}
@@ -69,7 +68,8 @@ class MorphCycle(Motion):
         for k, slot in enumerate(slots):
             face = there[slot]
             old, new = (there[slots[(k + step + n) % len(slots)]] for n in (0, 1))
-            if old is new or (old is face and not share.any()):
+            plate = not share.any() if old is face else new is face and share.min() == 1.0
+            if old is new or plate:
                 continue
             self._morphs[slot] = _Morph(old, new, share)
             under[slot] = self._still(tick, face, old, None)

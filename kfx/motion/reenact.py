@@ -22,6 +22,7 @@ from kfx.types import Face, Landmarks, Tick
 
 Coefficients = Mapping[str, float]
 WIDEST = {"jawOpen": 0.75, "mouthLowerDownLeft": 0.5, "mouthLowerDownRight": 0.5}
+PAINTED = 0.4  # from this share of the lips on, the mouth between them is painted whole
 SHUTS = (0.5, 0.85)  # eyeBlink over which what is left of the eye is covered by its lid
 _NECK = np.float32([0.0, 1.1, 1.0])  # canonical iod: what the head turns about
 
@@ -53,20 +54,21 @@ class Reenact(Motion):
         """Yaw, pitch, roll in degrees and x, y in iod to add to the head's pose."""
         return None
 
-    def opens(self) -> bool:
-        """Whether lips may be opened now."""
-        return self.mix > 0.0
+    def opening(self, tick: Tick) -> float:
+        """0..1 how much of what is between the lips is painted."""
+        return 1.0
 
     def stage(self, scene: Scene | None, tick: Tick, slots: Set[int]) -> Scene | None:
         there = {face.slot: face for face in tick.faces} if scene is None else scene.placed
-        if not self.opens() or not slots & there.keys():
+        opacity = min(1.0, max(0.0, self.mix * self.opening(tick) / PAINTED))
+        if opacity <= 0.0 or not slots & there.keys():
             return scene
         mouths = {}
         for slot in slots & there.keys():
             still = scene.stills[slot] if scene else Still(tick.frame.pixels, there[slot])
             painted = self._painted(still, there[slot], tick)
             if painted is not None:
-                mouths[slot] = painted
+                mouths[slot] = replace(painted, opacity=opacity)
         if not mouths:
             return scene
         if scene is None:

@@ -17,7 +17,6 @@ INCOMING = "face.in."
 """Signals ``face.in.jawOpen`` … are the coefficients of a stream."""
 _FADE_S = 0.4  # so quickly the target becomes itself when its driver is lost
 _RENEW_S = 1.0  # how often a rest is read again
-_OPENED = 0.05
 
 
 @dataclass
@@ -51,8 +50,8 @@ class Retarget(Reenact):
         self._rests.clear()
         self._last = None
 
-    def opens(self) -> bool:
-        return self.mix > 0.0 and self.mouth >= _OPENED
+    def opening(self, tick: Tick) -> float:
+        return self._expression(tick)[0] * self.mouth
 
     def wanted(self, face: Face, tick: Tick, own: Coefficients) -> Coefficients | None:
         if self.driver == "performer" and face.slot == self.slot:

@@ -244,7 +244,7 @@ class Held:
         inwards = np.minimum(soft / np.maximum(gap, 1e-6), 0.3)[:, None]
         wide = soft / max(float(np.linalg.norm(lips[10] - lips[0])), 1e-6)
         moved, source = (_band(one, inwards, wide) for one in (lips, mouth.lips))
-        alpha = np.float32(placed.presence) * _mouth_cover()
+        alpha = np.float32(placed.presence * mouth.opacity) * _mouth_cover()
         texture = self._texture(mouth.pixels)
         self._triangles(target, texture, moved, source, _mouth_mesh(), alpha, mouth.tone)
 

@@ -39,6 +39,7 @@ class Mouth:
     pixels: Pixels
     lips: npt.NDArray[np.float32]
     tone: npt.NDArray[np.float32]  # (3,) brings its light to that of the still
+    opacity: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -269,3 +269,21 @@ def test_a_lip_keeps_its_flesh_when_the_jaw_drops():
     assert (kept[outer] - kept[inner]) @ own > 0.5 * (own @ own)
     np.testing.assert_allclose(kept[list(INNER_LIPS)], driven[list(INNER_LIPS)], atol=1e-6)
     assert (full_lips(shape, shape) == shape).all()
+
+
+def test_the_song_opens_the_jaw_of_a_still_whose_singer_has_left():
+    casts = STILL[:10] + [[]] * 20
+    gaps = {}
+    for level in (None, 0.0, 1.0):
+        ticks = ticks_of(casts, None if level is None else {"audio.level": level})
+        shown = run(ticks, ("frozen_portrait", {"blink": 0.0}))
+        ((face, points),) = shown[-1][0]
+        shape = poses.to_canonical(face.pose, points)
+        gaps[level] = shape[14, 1] - shape[13, 1]
+        assert (0 in shown[-1][1].mouths) or level is None
+    assert gaps[1.0] > gaps[0.0] + 0.15
+    assert gaps[0.0] == pytest.approx(gaps[None], abs=0.05)
+    silent = run(ticks_of(casts, {"audio.level": 1.0}), ("frozen_portrait", {"voice": 0.0}))
+    ((face, points),) = silent[-1][0]
+    shape = poses.to_canonical(face.pose, points)
+    assert shape[14, 1] - shape[13, 1] == pytest.approx(gaps[None], abs=0.05)

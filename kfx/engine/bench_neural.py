@@ -142,7 +142,7 @@ def skin() -> npt.NDArray[np.int64]:
 def rate(take: list[Moment], hz: float) -> dict[str, float]:
     """The errors at one rate, in pixels."""
     runner, refiner = Slowed(lambda job: job, hz), refine.Refiner()
-    older = newer = None
+    older = newer = step = None
     since = period = 0.0
     errors: dict[str, list[npt.NDArray[np.float64]]] = {
         name: [] for name in ("naive", "aligned", "mesh", "kfx", "truth")
@@ -151,6 +151,7 @@ def rate(take: list[Moment], hz: float) -> dict[str, float]:
         done = runner.take(now.time)
         if done is not None:
             older, newer = newer, done.job
+            step = refiner.shift(newer.view, older.view) if older is not None else None
             period, since = now.time - since, now.time
         if runner.free(now.time):
             runner.offer(now, now.time)
@@ -162,7 +163,7 @@ def rate(take: list[Moment], hz: float) -> dict[str, float]:
         moved = apply(similarity(newer.tracked, now.tracked), newer.points.astype(np.float32))
         errors["aligned"].append(_away(moved, now, seen))
         for name, starts, end in (
-            ("kfx", [_refined(refiner, then, now) for then in (older, newer)], now.tracked),
+            ("kfx", _refined(refiner.shift(now.view, newer.view), step, older, newer), now.tracked),
             ("mesh", [older.tracked, newer.tracked], now.tracked),
             ("truth", [older.truth, newer.truth], now.truth),
         ):
@@ -215,10 +216,15 @@ def _cross(u: Points, v: Points) -> Points:
     return np.asarray(u[..., 0] * v[..., 1] - u[..., 1] * v[..., 0])
 
 
-def _refined(refiner: refine.Refiner, then: Moment, now: Moment) -> Landmarks:
-    """The landmarks then as the picture corrects them."""
-    fixed = then.tracked.copy()
-    fixed[:, :2] += refiner.shift(now.view, then.view)
+def _refined(
+    shift: refine.Points, step: refine.Points | None, older: Moment, newer: Moment
+) -> list[Landmarks]:
+    """The landmarks of both moments as the picture corrects them."""
+    fixed = []
+    for then, by in ((older, shift if step is None else shift + step), (newer, shift)):
+        points = then.tracked.copy()
+        points[:, :2] += by
+        fixed.append(points)
     return fixed
 
 

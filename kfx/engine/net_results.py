@@ -19,13 +19,17 @@ from kfx.types import Face
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """Two results of one slot, and the jobs they are of; `since` is when the newer one came."""
+    """Two results of one slot, and the jobs they are of; `since` is when the newer one came.
+
+    `step` corrects the older one's landmarks as seen from the newer one, see `kfx.neural.refine`.
+    """
 
     older: Result | Whole
     newer: Result | Whole
     older_of: Any
     newer_of: Any
     since: float
+    step: Shift | None = None
 
 
 class Slots:
@@ -62,7 +66,15 @@ class Slots:
         for slot in self._shown.keys() - slots:
             self._drop(slot)
 
-    def add(self, slot: int, ask: Any, job: Any, picture: npt.NDArray[Any], time: float) -> None:
+    def add(
+        self,
+        slot: int,
+        ask: Any,
+        job: Any,
+        picture: npt.NDArray[Any],
+        time: float,
+        step: Shift | None = None,
+    ) -> None:
         """A new result of a slot; the newer one becomes the older."""
         height, width = picture.shape[:2]
         halves = picture.dtype == np.float16
@@ -81,7 +93,7 @@ class Slots:
             return
         if before.older is not before.newer:
             self._give_back(before.older)
-        self._shown[slot] = Shown(before.newer, new, before.newer_of, job, time)
+        self._shown[slot] = Shown(before.newer, new, before.newer_of, job, time, step)
 
     def _drop(self, slot: int) -> None:
         one = self._shown.pop(slot)

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kfx.engine.net_inputs import Inputs
 from kfx.engine.net_results import Shown, Slots
-from kfx.neural import aligned, answer, flow, refine, session
+from kfx.neural import aligned, answer, flow, providers, refine, session
 from kfx.neural.aligned import Affine
 from kfx.neural.card import Card
 from kfx.neural.worker import Done, Pace, Runner
@@ -25,6 +25,7 @@ from kfx.types import Face, Matte, Tick
 FRAME = -1  # the slot of a net that sees whole frames
 STALE_S = 1.0  # an older result isn't shown, unless the net always takes so long
 STALE_PERIODS = 3.0
+STALE_RUNS = 5.0  # times what a run takes: it may rest between two
 FADE_OUT_S = 0.25
 FADE_IN_S = 0.15
 RETRY_S = (0.1, 2.0)  # after the first fault, and at most
@@ -58,7 +59,8 @@ class Job:
 class NetLayer:
     """``draw`` once a tick, in the thread that owns `gpu`. A net's fault never leaves it.
 
-    What happened is told by `news`, each thing once.
+    What happened is told by `news`, each thing once; `facts` are for the report: where the net
+    runs, the ms of its last run, and how often it runs live.
     """
 
     def __init__(self, gpu: Gpu, card: Card, frame: tuple[int, int], pace: Pace) -> None:
@@ -66,6 +68,12 @@ class NetLayer:
         self.card = card
         self._gpu, self._frame = gpu, frame
         self._net = session.shared(card, frame)
+        self.facts: dict[str, Any] = {
+            "name": card.name,
+            "provider": providers.short(self._net.provider),
+            "ms": round(self._net.ms, 2),
+            "passed_over": list(self._net.fallbacks),
+        }
         self._states: dict[int, session.State] = {}  # of the thread that runs the net
         self._runner: Runner = pace(self._work)
         self._crop = Crop(gpu, frame)
@@ -80,18 +88,12 @@ class NetLayer:
         self._faults = 0
         self._taken: float | None = None
         self._period_s = 0.0
+        self._run_s = 0.0
         self._first: float | None = None
         self._told: set[str] = set()
         self._news: list[str] = []
         for note in self._net.fallbacks:
-            self._tell(f"runs on {self._net.provider.removesuffix('ExecutionProvider')}: {note}")
-
-    @property
-    def ms(self) -> float:
-        """What a run took lately."""
-        return self._ms or self._net.ms
-
-    _ms = 0.0
+            self._tell(f"runs on {providers.short(self._net.provider)}; {note}")
 
     def news(self) -> list[str]:
         """What is to be told since the last call."""
@@ -154,7 +156,7 @@ class NetLayer:
         light = 0.0 if self._runner.exact else float(values.get("light", 0.0))  # type: ignore[arg-type]
         for face, one in sorted(drawn, key=lambda pair: pair[0].iod):
             fade = self._fade(tick.time, one)
-            shifts = (None, None) if self._runner.exact else self._shifts(canvas, face, one, fade)
+            shifts = (None, None) if self._runner.exact else self._shifts(canvas, face, one)
             self._gpu.copy(canvas, spare)
             to_crop = aligned.crop(face, self.card.region, LOW, self.card.margin)
             if light > 0.0:
@@ -173,15 +175,15 @@ class NetLayer:
             )
 
     def _shifts(
-        self, canvas: moderngl.Texture, face: Face, one: Shown, fade: float
+        self, canvas: moderngl.Texture, face: Face, one: Shown
     ) -> tuple[refine.Points | None, refine.Points | None]:
         """By how much the landmarks of both results are corrected, see `refine`."""
-        now = self._view(canvas, face)
-        older, newer = (job.views.get(face.slot) for job in (one.older_of, one.newer_of))
-        return (
-            self._refiner.shift(now, older) if older is not None and fade < 1.0 else None,
-            self._refiner.shift(now, newer) if newer is not None else None,
-        )
+        newer = one.newer_of.views.get(face.slot)
+        if newer is None:
+            return None, None
+        shift = self._refiner.shift(self._view(canvas, face), newer)
+        # The older one's correction is known as seen from the newer one: a flow less each frame.
+        return shift if one.step is None else shift + one.step, shift
 
     def _view(self, canvas: moderngl.Texture, face: Face) -> refine.View:
         to_crop = aligned.crop(face, "face", refine.SIZE, refine.MARGIN)
@@ -240,7 +242,7 @@ class NetLayer:
 
     @property
     def _limit_s(self) -> float:
-        return max(STALE_S, STALE_PERIODS * self._period_s)
+        return max(STALE_S, STALE_PERIODS * self._period_s, STALE_RUNS * self._run_s)
 
     _newest: float | None = None  # when the frame was shown that the newest result is of
 
@@ -322,20 +324,33 @@ class NetLayer:
         if done is None:
             return
         job: Job = done.job
-        if done.error or job.epoch != self._epoch:
+        self._run_s = done.ms / 1000
+        late = not self._runner.exact and time - job.time > self._limit_s
+        if done.error or late or job.epoch != self._epoch:
             for low in job.lows.values():
                 self._gpu.release(low)
             if done.error:
                 self._fault(done, time)
             return
         self._faults = 0
-        self._ms = done.ms
+        self.facts["ms"] = round(done.ms, 2)
         if self._taken is not None:
-            self._period_s = time - self._taken
+            gap = time - self._taken
+            if gap > self._limit_s:  # a pause: what was shown before it isn't faded from
+                self._slots.forget()
+                self._first = time
+            self._period_s = min(gap, self._limit_s)
+            if self._period_s > 0.0 and not self._runner.exact:
+                self.facts["hz"] = round(1.0 / self._period_s, 1)
         self._taken, self._newest = time, job.time
         self._first = time if self._first is None else self._first
         for ask in job.asks:
-            self._slots.add(ask.slot, ask, job, done.result[ask.slot], time)
+            before, view = self._slots.shown(ask.slot), job.views.get(ask.slot)
+            older = before.newer_of.views.get(ask.slot) if before is not None else None
+            step = (
+                self._refiner.shift(view, older) if view is not None and older is not None else None
+            )
+            self._slots.add(ask.slot, ask, job, done.result[ask.slot], time, step)
 
     def _fault(self, done: Done, time: float) -> None:
         """The plate for this link, told once; another try soon."""

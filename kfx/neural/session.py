@@ -59,6 +59,7 @@ class Net:
         }
         self._outputs = [port for port in card.outputs if port.role != "unused"]
         self._bound: dict[str, Array] = {}
+        self._shapes: dict[str, tuple[int, ...]] = {}  # of the pictures it answered first
         self._options = providers.runtime().RunOptions()
         self.provider = providers.CPU
         self.fallbacks: tuple[str, ...] = ()
@@ -115,6 +116,10 @@ class Net:
             raise
         except Exception as error:  # onnxruntime's own kinds, MemoryError
             raise KfxError(f"{self.card.name}: the net failed: {_said(error)}") from error
+        for name, shape in self._shapes.items():
+            if answers[name].shape != shape:
+                sides = "×".join(map(str, answers[name].shape))
+                raise KfxError(f"{self.card.name}: its output {name} has suddenly {sides} values")
         if state is not None:
             for port in self.card.role("state"):
                 state[port.name] = np.array(answers[port.source])
@@ -203,6 +208,7 @@ class Net:
             if one.size > onnx_file.MOST_VALUES:
                 raise KfxError(f"{self.card.name}: output {port.name} is too large: {one.shape}")
             if port.role in PICTURES:
+                self._shapes[port.name] = one.shape
                 decoded = layout.planes(one, port)
                 _check_answer(self.card, port, decoded.shape)
             declared = next(v.shape for v in self.file.outputs if v.name == port.name)

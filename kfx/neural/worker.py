@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -9,6 +12,8 @@ from typing import Any, Protocol
 
 from kfx import clock
 from kfx.errors import KfxError
+
+NICENESS = 5  # of the thread that runs nets
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,9 @@ class Threaded:
             self._thread.join(timeout=1.0)
 
     def _loop(self) -> None:
+        if sys.platform == "linux":  # where a thread has a niceness of its own: drawing goes first
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), NICENESS)
         while True:
             with self._news:
                 while self._job is None and not self._closed:

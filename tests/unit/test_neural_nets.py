@@ -3,6 +3,7 @@
 import json
 import os
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -237,8 +238,6 @@ def test_detections_and_numbers_are_told_not_drawn(tmp_path):
 
 
 def test_the_command_line(tmp_path, capsys):
-    import cv2
-
     net = nets.scale_net(tmp_path / "turn.onnx")
     picture = tmp_path / "in.png"
     cv2.imwrite(str(picture), PICTURE[..., :3])
@@ -275,6 +274,24 @@ def test_a_second_picture_and_a_mask(tmp_path):
     shown = ran(card, PICTURE, picture2=other, mask=mask)
     assert (shown[:, 12:, :3] == PICTURE[:, 12:, :3]).all()
     assert (shown[:, :12, :3] == other[:, :12, :3]).all()
+
+
+def test_a_flow_takes_pixels_from_where_it_points(tmp_path):
+    """A quarter of the picture's width to the right, for every pixel."""
+    weights = [("zero", np.float32(0)), ("by", np.float32([0.25, 0.0]).reshape(1, 2, 1, 1))]
+    nodes = [
+        nets.node("Slice", ["x", "from", "to", "axis"], ["two"]),
+        nets.node("Mul", ["two", "zero"], ["none"]),
+        nets.node("Add", ["none", "by"], ["warp"]),
+    ]
+    weights += [("from", np.int64([0])), ("to", np.int64([2])), ("axis", np.int64([1]))]
+    shape = [1, 3, 16, 24]
+    net = nets.save(tmp_path / "x.onnx", nodes, [("x", shape)], [("warp", [1, 2, 16, 24])], weights)
+    assert inspect.inspect(net).kind == "flow"
+    text = nets.card_text(size=(24, 16)).replace('"image"', '"flow"')
+    text = text.replace('[output.y]\nis = "picture"', '[output.warp]\nis = "flow"\nrange = [-1, 1]')
+    shown = ran(cards.parse(text, net.with_suffix(".toml")), PICTURE)
+    assert (shown[:, :18, :3] == PICTURE[:, 6:, :3]).all()
 
 
 # When nets run
@@ -352,3 +369,39 @@ def test_a_filter_of_another_project_does_what_it_says(shared):
     shown = trial.run(card, PICTURE, knobs).picture[:, 24:, :3]
     wanted = [np.rint(255 * (PICTURE[..., :3] / 255) ** power) for power in (2.0, 0.5)]
     assert min(np.abs(shown - one).max() for one in wanted) <= 1
+
+
+# Corrections by optical flow
+
+
+def test_a_tracker_that_slips_is_corrected():
+    """The picture moves, the landmarks stay: the correction is the picture's own motion."""
+    from kfx.neural import aligned, refine
+    from tests.faces import face_at
+
+    face = face_at(160, 100, 40)
+    large = sample_picture((320, 200), seed=3)[..., 1]
+    to_crop = aligned.crop(face, "face", refine.SIZE, refine.MARGIN)
+    views = []
+    for moved in (0.0, 3.0):
+        place = to_crop.copy()
+        place[:, 2] += to_crop[:, :2] @ (moved, 0.0)
+        views.append(refine.View.of(face, cv2.warpAffine(large, place, refine.SIZE), to_crop))
+    then, now = views
+    shift = refine.Refiner().shift(now, then)
+    assert np.abs(shift[:468, 0].mean() + 3.0) < 0.5
+    assert np.abs(shift[:468, 1].mean()) < 0.3
+    assert np.abs(refine.Refiner().shift(then, then)).max() < 0.1
+
+
+def test_a_crop_sets_the_face_upright_at_the_same_size():
+    from kfx.neural import aligned
+    from tests.faces import face_at
+
+    seen = [
+        aligned.apply(aligned.crop(face, "face", (200, 200), 0.1), face.landmarks)
+        for face in (face_at(160, 80, 40), face_at(90, 120, 20, roll=35.0))
+    ]
+    assert np.abs(seen[0] - seen[1]).max() < 0.5
+    assert (seen[0].min(axis=0) > 5).all()
+    assert (seen[0].max(axis=0) < 195).all()

@@ -1,0 +1,231 @@
+"""Nets as links of a chain: exact offline, stuck to the face live, and never a show-stopper."""
+
+import itertools
+import threading
+from fractions import Fraction
+from functools import partial
+
+import numpy as np
+import pytest
+
+from kfx import effects, presets, sources
+from kfx.engine import bench_neural
+from kfx.engine.chain import Chain
+from kfx.engine.plan import compile_plan
+from kfx.engine.ticks import Ticks
+from kfx.errors import KfxError
+from kfx.neural import card as cards
+from kfx.neural import inspect, session
+from kfx.neural.worker import Inline, Slowed, Threaded
+from kfx.render.gpu import Gpu
+from tests import nets
+from tests.faces import face_at, frame_of, picture, tick_of
+from tests.looks import preset_of
+
+SIZE = (320, 180)
+PIXELS = picture(*SIZE)
+FAULTS = ("throws", "nan", "size")
+
+
+@pytest.fixture(scope="module")
+def gpu():
+    with Gpu() as gpu:
+        yield gpu
+
+
+def negative(folder, **options):
+    """The path of the card of a net that turns a picture into its negative."""
+    shape = (
+        (1, 3, options["size"][1], options["size"][0]) if "size" in options else ("N", 3, "H", "W")
+    )
+    return str(nets.with_card(nets.scale_net(folder / "turn.onnx", shape=shape), **options))
+
+
+def shown(gpu, preset, ticks, pace=Inline):
+    """Each tick's picture, copied, and what the chain told."""
+    with Chain(gpu, preset, SIZE, pace=pace) as chain:
+        pictures = [np.array(chain.render(tick)) for tick in ticks]
+        return pictures, chain.news()
+
+
+def still(count, faces=None, pixels=PIXELS):
+    """Ticks of one picture."""
+    faces = [face_at()] if faces is None else faces
+    return [tick_of(frame_of(pixels, i), faces, 1 / 30 if i else 0.0) for i in range(count)]
+
+
+def test_a_frame_net_is_exact(gpu, tmp_path):
+    preset = preset_of(negative(tmp_path))
+    for one in shown(gpu, preset, still(3))[0]:
+        assert (one[..., :3] == 255 - PIXELS[..., :3]).all()
+        assert (one[..., 3] == 255).all()
+
+
+def test_a_frame_net_needs_no_face_and_a_face_net_leaves_the_plate_without(gpu, tmp_path):
+    frame = preset_of(negative(tmp_path))
+    assert (shown(gpu, frame, still(1, []))[0][0][..., :3] == 255 - PIXELS[..., :3]).all()
+    face = preset_of(negative(tmp_path, region="face", size=(96, 96)))
+    assert (shown(gpu, face, still(1, []))[0][0] == PIXELS).all()
+
+
+@pytest.mark.parametrize("region", ["face", "head"])
+def test_a_face_net_changes_the_face_and_nothing_else(gpu, tmp_path, region):
+    preset = preset_of(negative(tmp_path, region=region, size=(96, 96)))
+    one = shown(gpu, preset, still(2, [face_at(100, 80, 24)]))[0][-1]
+    assert np.abs(one[80, 92:108, :3].astype(int) - (255 - PIXELS[80, 92:108, :3])).mean() < 12
+    assert (one[:, 200:] == PIXELS[:, 200:]).all()
+    gone = still(2, [face_at(100, 80, 24, presence=0.0)])
+    assert np.abs(shown(gpu, preset, gone)[0][-1].astype(int) - PIXELS).max() <= 1
+
+
+def test_mix_0_is_the_plate_and_runs_repeat(gpu, tmp_path):
+    card = negative(tmp_path, region="face", size=(96, 96))
+    assert (shown(gpu, preset_of(card, mix=0.0), still(1))[0][0] == PIXELS).all()
+    faces = [[face_at(150 + 4 * i, yaw=3.0 * i)] for i in range(4)]
+    ticks = [tick_of(frame_of(PIXELS, i), f, 1 / 30 if i else 0.0) for i, f in enumerate(faces)]
+    for pace in (Inline, partial(Slowed, hz=15.0)):
+        one, two = (shown(gpu, preset_of(card), ticks, pace)[0] for _ in range(2))
+        assert all((a == b).all() for a, b in zip(one, two, strict=True))
+
+
+def test_what_has_not_changed_is_not_changed(gpu, tmp_path):
+    """A net that does nothing, drawn as a change, keeps every pore of the plate."""
+    net = nets.scale_net(tmp_path / "x.onnx", 1.0, 0.0, (1, 3, 64, 64))
+    card = nets.with_card(net, region="face", stick="change", size=(64, 64))
+    for pace in (Inline, partial(Slowed, hz=10.0)):
+        for one in shown(gpu, preset_of(str(card)), still(12), pace)[0]:
+            assert np.abs(one.astype(int) - PIXELS).max() <= 1
+
+
+def test_a_state_starts_anew_at_a_cut(gpu, tmp_path):
+    net = nets.counting_net(tmp_path / "count.onnx")
+    text = cards.dumps(inspect.inspect(net)).replace('region = "face"', 'region = "frame"')
+    net.with_suffix(".toml").write_text(text)
+    preset = preset_of(str(net))
+    ticks = still(4)
+    with Chain(gpu, preset, SIZE) as chain:
+        first = [int(chain.render(tick)[90, 160, 0]) for tick in ticks]
+        cut = [int(chain.render(tick)[90, 160, 0]) for tick in ticks[:2]]
+    assert (first, cut) == ([1, 2, 3, 4], [1, 2])
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("pace", [Inline, partial(Slowed, hz=30.0)], ids=["exact", "live"])
+def test_a_net_that_fails_midway_means_the_plate_and_one_report(gpu, tmp_path, fault, pace):
+    net = nets.faulty_net(tmp_path / "bad.onnx", fault)
+    text = nets.card_text(region="frame", size=(16, 16)) + '\n[input.time]\nis = "time"\n'
+    card = net.with_suffix(".toml")
+    card.write_text(text)
+    pictures, news = shown(gpu, preset_of(str(card)), still(28), pace)
+    assert (pictures[12] != PIXELS).any()
+    for one in pictures[20:]:
+        assert (one == PIXELS).all()
+    assert len(news) == 1
+    assert "the plate is shown" in news[0]
+
+
+def test_a_net_that_hangs_never_stops_the_picture(gpu, tmp_path, monkeypatch):
+    card = negative(tmp_path)
+    go, real = threading.Event(), session.Net.run
+    with Chain(gpu, preset_of(card), SIZE, pace=Threaded) as chain:
+        monkeypatch.setattr(session.Net, "run", lambda *given: go.wait(20.0) and real(*given))
+        ticks = still(60)
+        assert all((np.array(chain.render(tick)) == PIXELS).all() for tick in ticks)
+        assert any("no answer for" in text for text in chain.news())
+        go.set()
+
+
+def test_a_thread_brings_the_result_later(gpu, tmp_path):
+    preset = preset_of(negative(tmp_path))
+    with Chain(gpu, preset, SIZE, pace=Threaded) as chain:
+        for tick in still(400):
+            one = np.array(chain.render(tick))
+            if np.abs(one[..., :3].astype(int) - (255 - PIXELS[..., :3])).mean() < 4:
+                break
+            threading.Event().wait(0.01)
+        else:
+            pytest.fail("the net's result was never seen")
+
+
+def test_a_result_far_too_old_gives_way_to_the_plate(gpu, tmp_path):
+    """One answer, then none for seconds."""
+    preset = preset_of(negative(tmp_path))
+
+    class Once(Slowed):
+        def free(self, time):
+            return time < 0.01 and super().free(time)
+
+    ticks = still(60)
+    pictures, _ = shown(gpu, preset, ticks, lambda work: Once(work, 20.0))
+    assert (pictures[12] != PIXELS).any()
+    assert (pictures[59] == PIXELS).all()
+
+
+def test_after_a_pause_nothing_old_is_faded_from(gpu, tmp_path):
+    """The face goes for three seconds; the result of before isn't seen again."""
+    preset = preset_of(negative(tmp_path, region="face", size=(96, 96)))
+    bright = np.full_like(PIXELS, 255)
+    ticks = [*still(10), *still(100, [])[10:], *still(120, pixels=bright)[100:]]
+    pictures, _ = shown(gpu, preset, ticks, partial(Slowed, hz=10.0))
+    assert pictures[9][80, 160, :3].astype(int).sum() != PIXELS[80, 160, :3].astype(int).sum()
+    dark = [int(one[80, 160, :3].max()) for one in pictures[-20:]]
+    assert dark[0] == 255
+    assert dark[-1] < 40
+    assert all(b <= a for a, b in itertools.pairwise(dark))
+
+
+def test_what_can_not_be_played_is_told_when_the_chain_is_made(gpu, tmp_path):
+    card = negative(tmp_path)
+    path = tmp_path / "turn.toml"
+    path.write_text(path.read_text().replace("kind", 'sha256 = "00"\nkind', 1))
+    with pytest.raises(KfxError, match="this isn't the net"), Chain(gpu, preset_of(card), SIZE):
+        pass
+    (tmp_path / "turn.onnx").unlink()
+    with pytest.raises(KfxError, match="the net is missing"):
+        effects.find(card)
+
+
+def test_a_preset_names_a_net_beside_it(gpu, tmp_path):
+    negative(tmp_path)
+    path = tmp_path / "look.toml"
+    path.write_text('version = 1\n[[chain]]\neffect = "turn.onnx"\n[[chain]]\neffect = "film"\n')
+    preset = presets.load(str(path))
+    steps = compile_plan(preset).steps
+    assert [step.kind for step in steps] == ["net", "frame"]
+    assert "turn.onnx" in steps[0].text
+    one = shown(gpu, preset, still(1))[0][0]
+    assert np.abs(one[..., :3].mean() - (255 - PIXELS[..., :3]).mean()) < 12
+
+
+def test_a_slow_result_sticks_to_a_turning_face(gpu, tmp_path):
+    """A net that does nothing at 8 Hz: what is drawn lies where the plate's own features are."""
+    net = nets.scale_net(tmp_path / "x.onnx", 1.0, 0.0, (1, 3, 192, 192))
+    card = nets.with_card(net, region="face", size=(192, 192))
+    size, rate = (640, 360), Fraction(60)
+    errors, naive, plates = [], [], []
+    with (
+        sources.open(
+            "performer?seed=3&noise=0", size=size, rate=rate, stop_s=Fraction(1)
+        ) as source,
+        Chain(gpu, preset_of(str(card)), size, pace=partial(Slowed, hz=8.0)) as chain,
+    ):
+        ticks = Ticks()
+        for frame in source.frames():
+            one = np.array(chain.render(ticks.tick(frame, frame.truth)))
+            plates.append(frame.pixels)
+            if frame.index < 30:
+                continue
+            x0, y0, x1, y1 = (int(side) for side in frame.truth[0].box)
+            inside = np.s_[y0 + 20 : y1 - 20, x0 + 20 : x1 - 20, :3]
+            errors.append(np.abs(one[inside].astype(int) - frame.pixels[inside]).mean())
+            naive.append(np.abs(plates[-12][inside].astype(int) - frame.pixels[inside]).mean())
+    assert np.mean(errors) < 0.6 * np.mean(naive)
+
+
+def test_the_bench_tells_each_rate(monkeypatch):
+    monkeypatch.setattr(bench_neural, "RATES_HZ", (30, 8))
+    result = bench_neural.measure(seconds=1.0, tracker="truth")
+    assert list(result["rates_hz"]) == ["30", "8"]
+    for one in result["rates_hz"].values():
+        assert one["mesh_px"] < one["aligned_px"] < one["naive_px"]
+        assert one["truth_px"] < 0.5

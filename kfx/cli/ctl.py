@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 DESCRIPTION = """Control a running kfx live from a shell or a script.
@@ -21,6 +22,7 @@ EPILOG = """examples:
   kfx ctl cue chorus                   go to a cue; without a name the next one
   kfx ctl panic                        the clean plate, now; kfx ctl set mode live ends it
   kfx ctl watch --json                 every change from now on, one line each
+  kfx ctl set learn film/grain         the MIDI control that is moved next moves it
 """
 CUE_GO, CUE_GOTO = "cue/go", "cue/goto"
 
@@ -43,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     change.add_argument("address", metavar="ADDRESS")
     change.add_argument("value", metavar="VALUE", nargs="*", help="several make a vector")
     preset = action("preset", "go over to a preset")
-    preset.add_argument("name", metavar="NAME")
+    preset.add_argument("name", metavar="NAME", help="of the library, or a .toml file")
     preset.add_argument("--fade", type=float, metavar="S", help="seconds of the cross-fade")
     cue = action("cue", "go to a cue, or to the next one")
     cue.add_argument("name", metavar="NAME", nargs="?")
@@ -74,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         elif options.action == "list":
             _list(_below(show, options.address), as_json=options.json)
         elif options.action == "watch":
-            _watch(show, full(options.address), as_json=options.json)
+            _watch(show, options.address, as_json=options.json)
         else:
             show.set(full(options.action))
     return 0
@@ -117,26 +119,30 @@ def _below(show: Any, prefix: str) -> list[dict[str, Any]]:
     """The parameters below an address, or of each effect of that name."""
     from kfx.errors import UsageError
 
-    address, name = full(prefix), f"/{prefix.strip('/')}/"
-    found = [
-        one
-        for one in show.methods()
-        if f"{one['FULL_PATH']}/".startswith(f"{address}/")
-        or ("/chain/" in one["FULL_PATH"] and name in one["FULL_PATH"])
-    ]
+    found = [one for one in show.methods() if _is_below(one["FULL_PATH"], prefix)]
     if not found:
-        raise UsageError(f"{address}: there is no such address; see: kfx ctl list")
+        raise UsageError(f"{full(prefix)}: there is no such address; see: kfx ctl list")
     return found
 
 
+def _is_below(address: str, prefix: str) -> bool:
+    whole = f"{address}/"
+    return whole.startswith(f"{full(prefix)}/") or (
+        "/chain/" in address and f"/{prefix.strip('/')}/" in whole
+    )
+
+
 def _preset(show: Any, name: str, fade_s: float | None) -> None:
+    place = "preset"
+    if name.endswith(".toml"):  # the show runs in a folder of its own
+        place, name = "load", str(Path(name).resolve())
     if fade_s is None:
-        show.set(full("preset"), name)
+        show.set(full(place), name)
         return
     before = show.node(full("fade"))["VALUE"][0]
     show.set(full("fade"), fade_s)
     try:
-        show.set(full("preset"), name)
+        show.set(full(place), name)
     finally:
         show.set(full("fade"), before)
 
@@ -151,8 +157,10 @@ def _list(methods: list[dict[str, Any]], *, as_json: bool) -> None:
         print(f"{path:{wide[0]}}  {value:{min(wide[1], 24)}}  {span}".rstrip())
 
 
-def _watch(show: Any, address: str, *, as_json: bool) -> None:
-    for path, values in show.watch(address):
+def _watch(show: Any, prefix: str, *, as_json: bool) -> None:
+    for path, values in show.watch():
+        if not _is_below(path, prefix):
+            continue
         if as_json:
             print(json.dumps({"address": path, "values": list(values)}), flush=True)
         else:

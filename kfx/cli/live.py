@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kfx.cli import common
+from kfx.cli import common, live_inputs, live_panel, live_show
 
 DESCRIPTION = """Run a source through a preset into any number of sinks until Ctrl-C.
 
@@ -22,6 +22,11 @@ EPILOG = """examples:
   kfx live -i camera:0 -p supernova -o take.mov --mode exact --rate 24000/1001
   kfx live -i performer -p supernova -o null --seconds 10 --report live.json
   kfx live -i camera:0 -p supernova -o vcam --supervise     for twelve hours on set
+  kfx live -i camera:0 -p mv.toml -o vcam --sync ltc --grid song.json --midi nanoKONTROL
+  kfx live -i camera:0 -s show.toml -o vcam --sync ltc --take takes --slate A001
+  kfx live -i camera:0 -p supernova -o vcam --osc-in 0.0.0.0:9600 --allow 10.0.0.7
+
+While it runs, kfx ctl sets anything, and saving the preset's file changes the look.
 """
 
 
@@ -58,6 +63,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "cameras stay open meanwhile",
     )
     parser.add_argument("--plain", action="store_true", help="news lines instead of the screen")
+    live_inputs.add_arguments(parser)
+    live_show.add_arguments(parser)
+    live_panel.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -76,6 +84,7 @@ def run(options: argparse.Namespace) -> int:
     preset = presets.with_settings(presets.load(options.preset), options.set)
     kind = sources.parse(options.input, size=size, rate=rate).kind
     recorded = any(sinks.kind_of(spec) == "file" for spec in options.out)
+    inputs = live_inputs.inputs_of(options)
     mode = options.mode or ("latency" if kind == "camera" and not recorded else "exact")
 
     if options.supervise:
@@ -88,13 +97,27 @@ def run(options: argparse.Namespace) -> int:
         from kfx.cli.live_keys import Keys
         from kfx.cli.live_screen import Screen
         from kfx.engine import live, stats
+        from kfx.engine.session import Session
+        from kfx.engine.stats import Stats
         from kfx.engine.switches import Switches
+        from kfx.types import Sink
 
         switches = Switches()
+        extras = live_show.Extras(options, switches, float(1 / (out_rate or rate or 30)))
+        inputs, preset = extras.inputs(inputs), extras.preset or preset
+        frame_s, panel = extras.frame_s, live_panel.PanelExtra(options)
+        begins = [*extras.begins, *panel.begins]
         with (
+            Session(inputs, switches, frame_s=frame_s, extras=begins) as session,
             Keys(switches, stop) as keys,
             Screen(preset.name, keys=keys.active, plain=options.plain) as screen,
         ):
+
+            def ready(stats: Stats, sinks: list[Sink]) -> None:
+                session.ready(stats)
+                panel.ready(stats)
+                screen.ready(stats, sinks, panel=panel.url)
+
             result = live.run(
                 lambda: sources.open(options.input, size=size, rate=rate),
                 preset,
@@ -102,7 +125,10 @@ def run(options: argparse.Namespace) -> int:
                 size=size,
                 seconds=options.seconds,
                 tracker=options.tracker,
-                bpm=options.bpm,
+                ticks=session.ticks,
+                on_look=session.begin,
+                takes=extras.takes,
+                also=panel.ends,
                 loop=options.loop,
                 hands=options.hands,
                 overwrite=options.force,
@@ -111,7 +137,7 @@ def run(options: argparse.Namespace) -> int:
                 govern=not options.full_quality,
                 switches=switches,
                 status=screen,
-                ready=screen.ready,
+                ready=ready,
                 stop=stop,
             )
     report = result.report()

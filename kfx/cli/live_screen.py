@@ -40,7 +40,7 @@ class Screen:
         self._title, self._keys = title, keys
         self._told: set[str] = set()
         self._stats: Stats | None = None
-        self._urls: list[str] = []
+        self._urls: list[tuple[str, str]] = []
         self._over = threading.Event()
         console = Console(file=sys.stderr)
         self._live: Live | None = None
@@ -61,10 +61,11 @@ class Screen:
         if self._stats:
             self._news(self._stats)
 
-    def ready(self, stats: Stats, sinks: list[Any]) -> None:
+    def ready(self, stats: Stats, sinks: list[Any], *, panel: str | None = None) -> None:
         """The sinks are open: `live.run` calls this once."""
         self._stats = stats
-        self._urls = [url for sink in sinks if (url := getattr(sink, "url", None))]
+        self._urls = [("preview", url) for sink in sinks if (url := getattr(sink, "url", None))]
+        self._urls += [("panel", panel)] if panel else []
         if self._live:
             self._live.start()
             self._thread.start()
@@ -72,8 +73,10 @@ class Screen:
         self._news(stats)
         width, height = stats.size
         _line(f"kfx live: {width}x{height} at {float(stats.rate):g} fps, {stats.renderer}")
-        for url in self._urls:
-            _line(f"preview: {url}")
+        for name, url in self._urls:
+            _line(f"{name}: {url}")
+        if control := stats.show.get("control_url"):
+            _line(f"control: {control} (see kfx ctl --help)")
         _line("Ctrl-C ends the show")
 
     def __call__(self, stats: Stats) -> None:
@@ -103,7 +106,11 @@ def _line(text: str) -> None:
 
 
 def status(
-    now: dict[str, Any], title: str, *, urls: list[str] | None = None, keys: bool = False
+    now: dict[str, Any],
+    title: str,
+    *,
+    urls: list[tuple[str, str]] | None = None,
+    keys: bool = False,
 ) -> Group:
     """A `Stats.snapshot` as something rich can print, about a dozen lines high."""
     width, height = now["size"]
@@ -155,8 +162,10 @@ def status(
     grid.add_row("state", Text.assemble(f"{now['faces']} faces   ", said))
     if "governor" in now:
         grid.add_row("given up", Text("; ".join(now["governor"]) or "nothing"))
-    for url in urls or ():
-        grid.add_row("preview", url)
+    for name, url in urls or ():
+        grid.add_row(name, url)
+    if "control_url" in now:
+        grid.add_row("control", f"{now['control_url']}  (kfx ctl)")
     for warning in now["warnings"][-NEWEST_WARNINGS:]:
         grid.add_row("news", Text(warning, style="yellow"))
     foot = Text("   ").join(Text.assemble((key, "bold"), f" {what}") for key, what in _KEYS)

@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import argparse
 import sys
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from kfx.cli import common
+from kfx.cli import common, render_take
+
+if TYPE_CHECKING:
+    from kfx.engine.rendered_show import Played
+    from kfx.types import SourceInfo
 
 DESCRIPTION = """Render INPUT through a preset.
 
@@ -30,16 +37,43 @@ EPILOG = """examples:
   kfx render plate.%04d.png -p look.toml -o fx/%06d.png --force
   kfx render take3.mov -p none -o take3.mp4 --aov uv,motion,matte --aov-format exr
   kfx render performer -p supernova -o show.mp4 --to 10 --size 1920x1080
+  kfx render take3.mov -s show.toml -o out.mov             by the clip's timecode, or from 0
+  kfx render take3.mov -s show.toml -o out.mov --ltc       by the LTC on its sound
+  kfx render take3.mov -s show.toml -o out.mov --ltc playback.wav
+  kfx render takes/A001_T03 -p other -o other.mov          a take with another look
+  kfx render take3.mov -p mv.toml -o out.mov --song song.wav --grid song.json --song-start 2.5
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("input", metavar="INPUT", help="a source: see kfx list sources")
+    parser.add_argument("input", metavar="INPUT", help="a source, or a take: see kfx list sources")
     parser.add_argument("-o", "--out", required=True, metavar="OUT", help="the file to write")
     common.add_look_arguments(parser)
     common.add_size_argument(parser)
     parser.add_argument("--from", dest="start", metavar="S", help="first second to render")
     parser.add_argument("--to", dest="stop", metavar="S", help="second at which to stop")
+    parser.add_argument("--grid", metavar="GRID.json", help="the song's beats: see kfx beats")
+    parser.add_argument("--song", metavar="SOUND", help="the song's file, which looks hear")
+    parser.add_argument(
+        "--song-start", metavar="S", help="second of INPUT at which the song begins (default: 0)"
+    )
+    parser.add_argument(
+        "--sync",
+        action="append",
+        default=[],
+        metavar="ltc:FILE",
+        help="timecode on a file's sound says where the song is, from INPUT's start on",
+    )
+    parser.add_argument(
+        "-s", "--show", metavar="SHOW.toml", help="play a show's cues, in place of --preset"
+    )
+    parser.add_argument(
+        "--ltc",
+        nargs="?",
+        const="",
+        metavar="SOUND",
+        help="with --show: timecode on this file's sound says where the song is; alone, on INPUT's",
+    )
     parser.add_argument(
         "--aov", metavar="LIST", help="uv,normal,motion,parts,matte or some of them, beside OUT"
     )
@@ -50,7 +84,10 @@ def run(options: argparse.Namespace) -> int:
     from kfx import presets, sinks, sources
     from kfx.engine import aov_names
     from kfx.errors import UsageError
+    from kfx.takes import FILE
 
+    if (Path(options.input) / FILE).is_file() or Path(options.input).name == FILE:
+        return render_take.run(options)
     size = common.size_of(options.size)
     start = common.seconds_of(options.start, "--from") or 0
     stop = common.seconds_of(options.stop, "--to")
@@ -61,6 +98,8 @@ def run(options: argparse.Namespace) -> int:
     aov = aov_names.parse(options.aov) if options.aov is not None else ()
     if aov and sinks.kind_of(options.out) != "file":
         raise UsageError(f"--aov: is written beside a file, and -o {options.out} is none")
+    if options.ltc is not None and options.show is None:
+        raise UsageError("--ltc: says where a show is; name it by --show, or use --sync ltc:FILE")
     preset = presets.with_settings(presets.load(options.preset), options.set)
     request = sources.parse(options.input)
     if request.kind == "camera":
@@ -70,9 +109,24 @@ def run(options: argparse.Namespace) -> int:
 
     with common.quiet_libraries():
         from kfx.cli.progress import Bar
-        from kfx.engine import offline, stats
+        from kfx.engine import offline, song_ticks, stats
 
+        song_start = common.seconds_of(options.song_start, "--song-start")
+        played, ticks = None, None
+        if options.show is None:
+            ticks = song_ticks.rendered(
+                sync=options.sync,
+                grid=options.grid,
+                bpm=options.bpm,
+                song=options.song,
+                start_s=float(song_start or 0),
+            )
         source = sources.open(options.input, size=size, start_s=start, stop_s=stop)
+        if options.show is not None:
+            played = _played(options, source.info, song_start, start)
+            preset, ticks = played.conductor.first, played.ticks
+            for note in played.notes:
+                print(f"kfx: {note}", file=sys.stderr)
         with source, Bar(options.out) as bar:
             result = offline.render(
                 source,
@@ -82,7 +136,8 @@ def run(options: argparse.Namespace) -> int:
                 start_s=start,
                 stop_s=stop,
                 tracker=options.tracker,
-                bpm=options.bpm,
+                ticks=ticks,
+                conductor=played.conductor if played else None,
                 hands=options.hands,
                 overwrite=options.force,
                 aov=aov,
@@ -96,6 +151,30 @@ def run(options: argparse.Namespace) -> int:
         stats.save_report(report, options.report)
     print(summary(options.out, report))
     return 0
+
+
+def _played(
+    options: argparse.Namespace,
+    info: SourceInfo,
+    song_start: Fraction | None,
+    start: Fraction | int,
+) -> Played:
+    """The show over INPUT. Raises `KfxError`."""
+    from kfx import timecode
+    from kfx.engine import rendered_show
+    from kfx.errors import UsageError
+
+    for name in ("sync", "grid", "song", "set"):
+        if getattr(options, name):
+            raise UsageError(f"--{name}: with --show the show's file says this")
+    code = info.timecode
+    if code is not None and start:  # of the cut; the show wants that of time 0
+        code = timecode.advance(code, -round(start * info.rate), info.rate)
+    ltc = options.input if options.ltc == "" else options.ltc
+    first = None if song_start is None else float(song_start)
+    return rendered_show.played(
+        options.show, rate=info.rate, ltc=ltc, song_start_s=first, start_timecode=code
+    )
 
 
 def summary(out: str, report: dict[str, object]) -> str:

@@ -1,26 +1,38 @@
-"""``kfx show``: an effect's knobs, or a preset's chain and plan."""
+"""``kfx show``: an effect's knobs, a preset's chain and plan, or a show's cue sheet."""
 
 from __future__ import annotations
 
 import argparse
 from typing import Any
 
+from kfx.cli import show_cues
+
 EPILOG = """examples:
   kfx show iris_nova
   kfx show supernova
   kfx show looks/mine.toml --plan    only the passes it compiles to
+  kfx show check show.toml           rehearse a show against its song, print the cue sheet
+  kfx show check show.toml --fps 25 --json
+  kfx show cues show.toml --csv > cues.csv
+  kfx show cues show.toml --import cues.csv -o new.toml
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", metavar="NAME", help="an effect, a preset, or a file of either")
+    show_cues.add_arguments(parser)
     parser.add_argument("--plan", action="store_true", help="show only the passes it compiles to")
 
 
 def run(options: argparse.Namespace) -> int:
     from kfx import effects, presets
+    from kfx.errors import UsageError
 
     name = options.name
+    if name in show_cues.WORDS:
+        return show_cues.run(options)
+    if options.file is not None:
+        raise UsageError(f"kfx show {name} {options.file}: say check or cues before a show's file")
     if name in presets.names() or name.endswith(".toml"):
         preset = presets.load(name)
         print(_plan_text(preset) if options.plan else _preset_text(preset))

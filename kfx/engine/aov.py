@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from kfx.engine.aov_names import AOVS
 from kfx.engine.chain import Chain
+from kfx.engine.look import Look
 from kfx.render.gpu import Gpu
 from kfx.sinks.aov import AovSequence
 from kfx.types import StreamInfo, Tick
@@ -46,12 +47,12 @@ class Aovs:
     ) -> None:
         self._stack.__exit__(kind, value, trace)
 
-    def write(self, chain: Chain, tick: Tick) -> None:
+    def write(self, chain: Chain | Look, tick: Tick) -> None:
         """Hand over what `chain` has drawn for `tick`. Raises `KfxError`."""
         for name, sequence in self._sequences.items():
             sequence.put(tick.index, self._read(chain, AOVS[name]))
 
-    def _read(self, chain: Chain, name: str) -> npt.NDArray[np.float32]:
+    def _read(self, chain: Chain | Look, name: str) -> npt.NDArray[np.float32]:
         texture = chain.image(name)
         width, height = texture.size
         target = self._gpu.target(texture)

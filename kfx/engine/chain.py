@@ -10,22 +10,21 @@ from typing import Any, Protocol
 import moderngl
 import numpy as np
 
+from kfx.engine.autobypass import Care, Strict
 from kfx.engine.modulate import Knobs, Values
 from kfx.engine.motions import Motions
 from kfx.engine.nets import NetLayer, wants_person
 from kfx.engine.plan import Moving, Plan, Step, compile_plan, loosened, shader_of
-from kfx.engine.routing import Buffers, routed
+from kfx.engine.routing import routed
+from kfx.engine.step_images import StepImages
+from kfx.engine.warping import Warping, undone
 from kfx.neural.worker import Inline, Pace
 from kfx.params import Value
 from kfx.presets import Preset
 from kfx.render import facemesh, isf_join
 from kfx.render.gbuffer import NAMES as DRAWN
 from kfx.render.gpu import Gpu, PixelPool
-from kfx.render.hand_matte import HandMatte
-from kfx.render.held import Held
 from kfx.render.isf_program import Program, automatic_values
-from kfx.render.person_matte import PersonMatte
-from kfx.render.warp import Warp
 from kfx.types import Face, Landmarks, Pixels, Tick, freeze
 
 
@@ -55,13 +54,16 @@ class Chain:
         hands: bool = False,
         later: bool = False,
         pace: Pace = Inline,
+        care: Callable[[Preset], Care] = Strict,
     ) -> None:
         """`aov` names images that are drawn whole for others to read, whoever asks or not.
 
         With `hands` those of a tick hide the faces behind them. With `later` nothing is compiled
-        yet: `build` does it, step by step. `pace` says when nets run: with every frame, or beside.
+        yet: `build` does it, step by step. `pace` says when nets run: with every frame, or beside;
+        `care` what becomes of faults.
         """
         self.plan: Plan = compile_plan(preset, join=join)
+        self.care = care(preset)
         self.knobs = Knobs(preset)
         self.told: Knobbed = self.knobs  # by whom the values of a tick are told
         self.size = size
@@ -72,23 +74,21 @@ class Chain:
         self._canvas = gpu.acquire(size)
         self._spare = gpu.acquire(size)
         steps = self.plan.steps
-        self._motions = Motions(steps[0].links if steps and steps[0].kind == "warp" else ())
+        moving = steps[0].links if steps and steps[0].kind == "warp" else ()
+        self._motions = Motions(moving, self.care)
         self._programs: dict[int, Program] = {}  # by the place of a step's first link
         self._nets: dict[int, NetLayer] = {}
         self._pace = pace
         self._uniforms: dict[int, dict[str, Any]] = {}
         self._values: list[Values] = [link.values for link in preset.chain]
-        self._warp: Warp | None = None
-        self._held: Held | None = None
+        self._warping: Warping | None = None
         self._aov = aov
         nets = [step.links[0][1].effect.source for step in steps if step.kind == "net"]
         guarded = any(wants_person(card, exact=pace is Inline) for card in nets)
         self.needs_person = self.plan.needs_person or "personMatte" in aov or guarded
         images = (*self.plan.face_images, *aov)
         self.needs_hands = hands and any(name in DRAWN for name in images)
-        self._hands: HandMatte | None = None
-        self._buffers: Buffers | None = None
-        self._person: PersonMatte | None = None
+        self._beside: StepImages | None = None
         if not later:
             try:
                 for _ in self.build():
@@ -100,15 +100,17 @@ class Chain:
     def build(self) -> Iterator[None]:
         """Compile everything, one program at each step. Raises `KfxError`; `close` even then."""
         gpu, size = self._gpu, self.size
-        if self._motions:
-            self._warp = Warp(gpu, size)
-        self._held = Held(gpu, size) if self._motions.hold else None
+        self._warping = Warping(gpu, size, self._motions)
         yield
-        self._hands = HandMatte(gpu, size) if self.needs_hands else None
-        self._person = PersonMatte(gpu, size) if self.needs_person else None
-        shaders = [link for step in self._shader_steps() for _, link in step.links]
-        if self._aov or self.plan.face_images:
-            self._buffers = Buffers(gpu, size, shaders, self._aov, occluded=self.needs_hands)
+        self._beside = StepImages(
+            gpu,
+            size,
+            [link for step in self._shader_steps() for _, link in step.links],
+            self._aov,
+            faces=bool(self._aov or self.plan.face_images),
+            person=self.needs_person,
+            hands=self.needs_hands,
+        )
         for place, link in [step.links[0] for step in self.plan.steps if step.kind == "net"]:
             yield
             card = link.effect.source
@@ -123,10 +125,9 @@ class Chain:
         """Draw each program once where nobody sees it: drivers do half their work only then."""
         self.upload(tick)
         self.shown = tick.faces
-        if self._warp is not None:
+        if self._motions:
             self._draw_warp([(face, face.landmarks + np.float32(1.0)) for face in tick.faces])
-        if self._buffers is not None:
-            self._draw_buffers(tick)
+        self._draw_beside(tick)
         for step in self._shader_steps():
             yield
             program = self._programs[step.links[0][0]]
@@ -190,10 +191,10 @@ class Chain:
         for net in self._nets.values():
             net.release()
         self._nets.clear()
-        for thing in (self._buffers, self._person, self._hands, self._held, self._warp):
+        for thing in (self._beside, self._warping):
             if thing is not None:
                 thing.release()
-        self._buffers = self._person = self._hands = self._held = self._warp = None
+        self._beside = self._warping = None
         for texture in (self._canvas, self._spare):
             self._gpu.release(texture)
 
@@ -205,16 +206,16 @@ class Chain:
             program.reset()
         for net in self._nets.values():
             net.reset()
-        if self._buffers is not None:
-            self._buffers.reset()
+        if self._beside is not None:
+            self._beside.reset()
 
     def render(self, tick: Tick) -> Pixels:
         """The finished picture of a tick, (h, w, 4) uint8, read-only."""
         if not self.draws(tick) and not self._aov:
             self.shown = tick.faces
             self.told.at(tick)
-            if self._buffers is not None:
-                self._buffers.reset()
+            if self._beside is not None:
+                self._beside.reset()
             return tick.frame.pixels
         self.upload(tick)
         self.draw(tick)
@@ -236,7 +237,7 @@ class Chain:
         self._turn(self.told.at(tick))
         driven = self._motions.drive(tick, self.knobs.names)
         self.shown = tuple(_moved(face, points) for face, points in driven)
-        buffered = False
+        beside = False  # whether what the shaders read is drawn
         for step in self.plan.steps:
             if step.kind == "warp":
                 self._draw_warp(driven)
@@ -245,29 +246,54 @@ class Chain:
             if step.kind == "net":
                 self._draw_net(step, tick)
                 continue
-            program = self._programs[place]
-            if not (program.remembers or any(self._values[n]["mix"] != 0.0 for n, _ in step.links)):
+            program, unit = self._programs[place], tuple(n for n, _ in step.links)
+            if not (program.remembers or any(self._values[n]["mix"] != 0.0 for n in unit)):
                 continue
-            if not buffered:
-                self._draw_buffers(tick)
-                buffered = True
-            faces = routed(self.shown, step.slots, self.knobs.names)
-            values = self._moment(tick, faces) | self._uniforms[place]
-            if step.kind == "boxes":
-                self._draw_boxes(program, step, faces, values)
-            else:
-                program.draw(self._spare, self._images(self._canvas, step), values)
-                self._canvas, self._spare = self._spare, self._canvas
-        if self._aov and not buffered:
-            self._draw_buffers(tick)
+            if not self.care.allows(unit, program.reset):
+                continue
+            if not beside:
+                self._draw_beside(tick)
+                beside = True
+            with self.care.trying(unit, self._settle):
+                faces = routed(self.shown, step.slots, self.knobs.names)
+                values = self._moment(tick, faces) | self._uniforms[place]
+                if step.kind == "boxes":
+                    self._draw_boxes(program, step, faces, values)
+                else:
+                    program.draw(self._spare, self._images(self._canvas, step), values)
+                    self._canvas, self._spare = self._spare, self._canvas
+        if self._aov and not beside:
+            self._draw_beside(tick)
 
     def _draw_net(self, step: Step, tick: Tick) -> None:
         place = step.links[0][0]
-        if self._values[place]["mix"] == 0.0:
+        net = self._nets[place]
+        if self._values[place]["mix"] == 0.0 or not self.care.allows((place,), net.reset):
             return
-        faces = routed(self.shown, step.slots, self.knobs.names)
-        if self._nets[place].draw(self._canvas, self._spare, tick, faces, self._values[place]):
-            self._canvas, self._spare = self._spare, self._canvas
+        with self.care.trying((place,), self._settle):
+            faces = routed(self.shown, step.slots, self.knobs.names)
+            if net.draw(self._canvas, self._spare, tick, faces, self._values[place]):
+                self._canvas, self._spare = self._spare, self._canvas
+
+    def _settle(self) -> None:
+        """Wait until all is drawn."""
+        self._gpu.finish()
+        self._gpu.ctx.finish()
+
+    @property
+    def compiled(self) -> int:
+        """Programs that were ever compiled; it rises in a picture that took longer for it."""
+        return self._gpu.compiled
+
+    @property
+    def preset(self) -> Preset:
+        """The look with the values its knobs have, before anything moves them."""
+        return self.knobs.preset
+
+    @property
+    def nets(self) -> list[dict[str, Any]]:
+        """What a report says of each net; renewed while it runs."""
+        return [net.facts for net in self._nets.values()]
 
     def news(self) -> list[str]:
         """What nets have to tell since the last call, each thing once."""
@@ -310,34 +336,17 @@ class Chain:
             each.append({**knobs, "kfx_mix": mix, "kfx_seed": float(seed)})
         return isf_join.joined_values(each) if len(each) > 1 else each[0]
 
-    def _draw_buffers(self, tick: Tick) -> None:
-        """The face G-buffers and the person matte of the plate as the warp has left it."""
-        scene = self._motions.scene
-        still = scene is not None and scene.whole
-        if self._buffers is not None:
-            hidden = None
-            if self._hands is not None and not still:
-                hidden = self._hands.draw(tick.hands, self.shown, self._canvas)
-            self._buffers.draw(self.shown, tick, self.knobs.names, hidden)
-        if self._person is not None:
-            matte = scene.matte if scene is not None and still else tick.matte
-            self._person.draw(matte, self.shown, self._canvas)
+    def _draw_beside(self, tick: Tick) -> None:
+        assert self._beside is not None
+        self._beside.draw(tick, self.shown, self._canvas, self.knobs.names, self._motions.scene)
 
     def _draw_warp(self, driven: list[tuple[Face, Landmarks]]) -> None:
-        assert self._warp is not None
-        scene = self._motions.scene
-        held = {} if scene is None else scene.placed
-        live = [one for one in driven if one[0].slot not in held]
-        if live:
-            self._gpu.copy(self._canvas, self._spare)
-            self._warp.draw(self._canvas, self._spare, live)
-        if self._held is None:
+        assert self._warping is not None
+        unit = self._motions.unit
+        if self._motions.still or not self.care.allows(unit, self._motions.reset):
             return
-        if scene is None:
-            self._held.forget()
-        else:
-            still = [one for one in driven if one[0].slot in held]
-            if self._held.draw(self._canvas, self._spare, scene, still, self._motions.scene_mix):
+        with self.care.trying(unit, self._settle):
+            if self._warping.draw(self._canvas, self._spare, driven):
                 self._canvas, self._spare = self._spare, self._canvas
 
     def _draw_boxes(
@@ -350,16 +359,14 @@ class Chain:
             for box in facemesh.region_boxes(face, shader.region, shader.margin_iod, self.size)
         ]
         if boxes or program.remembers:
-            self._gpu.copy(self._canvas, self._spare)
-            program.draw(self._canvas, self._images(self._spare, step), values, boxes)
+            with undone(self._gpu, self._canvas, self._spare):
+                program.draw(self._canvas, self._images(self._spare, step), values, boxes)
 
     def _images(
         self, canvas: moderngl.Texture, step: Step | None = None
     ) -> dict[str, moderngl.Texture]:
-        slots = step.slots if step is not None else ()
-        faces = self._buffers.images(slots) if self._buffers is not None else {}
-        person = {} if self._person is None else {"personMatte": self._person.image}
-        return {"inputImage": canvas, **faces, **person}
+        assert self._beside is not None
+        return self._beside.of(canvas, step.slots if step is not None else ())
 
     def _moment(self, tick: Tick, faces: tuple[Face, ...]) -> dict[str, Any]:
         """The uniforms that no knob gives."""

@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from fractions import Fraction
+from typing import Protocol
 
 from kfx import clock, sinks
 from kfx.engine.mailbox import Closed, Mailbox
@@ -135,6 +136,20 @@ class Output:
         self.box.close(discard=discard)
 
 
+class End(Protocol):
+    """What the shots of a show go to: an `Output`, a recorder of takes."""
+
+    failed: bool
+
+    def put(self, shot: Shot) -> None: ...
+
+    def start(self) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def note_news(self) -> None: ...
+
+
 class Outputs:
     """All sinks of a show. `send` numbers the shots: index and time rise, whoever sends.
 
@@ -142,7 +157,7 @@ class Outputs:
     """
 
     def __init__(
-        self, ends: Sequence[Output], stats: Stats, rate: Fraction, *, on_grid: bool = False
+        self, ends: Sequence[End], stats: Stats, rate: Fraction, *, on_grid: bool = False
     ) -> None:
         self.ends = tuple(ends)
         self.last: Shot | None = None
@@ -155,16 +170,22 @@ class Outputs:
         self._number = -1  # on the grid, of the last shot
         self._lock = threading.Lock()
 
-    def send(self, pixels: Pixels, tick: Tick) -> None:
-        """Hand a new picture to every sink; one that came too late to be the newest is dropped."""
+    def send(self, pixels: Pixels, tick: Tick, *, drawn: bool = True, mode: str = "live") -> None:
+        """Hand a new picture to every sink; one that came too late to be the newest is dropped.
+
+        `drawn` and `mode` are told in the shot.
+        """
         with self._lock:
             last = self.last
             if last is not None and tick.frame.captured < last.tick.frame.captured:
                 self._stats.drop("render.late")
                 return
-            self.spoken_at = self._hand_out(pixels, tick, again=False)
+            as_drawn = tick if drawn else None
+            self.spoken_at = self._hand_out(pixels, tick, as_drawn, mode, again=False)
 
-    def send_instead(self, pixels: Pixels, tick: Tick, *, seen: Shot | None) -> bool:
+    def send_instead(
+        self, pixels: Pixels, tick: Tick, *, seen: Shot | None, mode: str = "freeze"
+    ) -> bool:
         """The same for who steps in for a silent loop; not if it spoke since `seen` was the last.
 
         A picture whose frame was sent before counts as repeated.
@@ -173,16 +194,18 @@ class Outputs:
             if self.last is not seen:
                 return False
             again = seen is not None and seen.tick.frame.captured == tick.frame.captured
-            self._hand_out(pixels, tick, again=again)
+            self._hand_out(pixels, tick, None, mode, again=again)
             return True
 
-    def _hand_out(self, pixels: Pixels, tick: Tick, *, again: bool) -> float:
+    def _hand_out(
+        self, pixels: Pixels, tick: Tick, drawn: Tick | None, mode: str, *, again: bool
+    ) -> float:
         last = self.last
         index = 0 if last is None else last.tick.index + 1
         time = self._next_time(tick.time)
         if (index, time) != (tick.index, tick.time):
             tick = replace(tick, index=index, time=time)
-        shot = self.last = Shot(pixels, tick)
+        shot = self.last = Shot(pixels, tick, drawn, mode)
         now = self.last_at = clock.now()
         for end in self.ends:
             end.put(shot)

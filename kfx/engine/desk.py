@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from kfx import clock, presets
@@ -81,6 +82,10 @@ class Desk:
         if address.endswith(NORM):
             self.set_normalised(address.removesuffix(NORM), value, by)
             return
+        if address == f"{PREFIX}/panic":  # waits for no lock
+            if value not in tree.RELEASED:
+                self.panic(by)
+            return
         one = self.parameter(address)
         if not one.writable:
             raise UsageError(f"{address}: it can only be read")
@@ -123,6 +128,10 @@ class Desk:
         with self._lock:
             self._others[parameter.address] = (parameter, setter)
             self._publish(CHAIN, self._edits.effects, "")
+
+    def has(self, address: str) -> bool:
+        """Whether a parameter was registered at an address."""
+        return address in self._others
 
     def unregister(self, prefix: str) -> None:
         """Take away every registered parameter whose address begins with `prefix`."""
@@ -248,11 +257,12 @@ class Desk:
 
     # For the loop.
 
-    def drawn(self) -> None:
+    def drawn(self, news: Mapping[str, Any] = MappingProxyType({})) -> None:
         """A frame was drawn, or is about to be: called by the drawing thread, never waits.
 
         Lets go of events that were drawn, and tells what was changed elsewhere: switches by keys,
-        a look that can't be drawn and went back by itself.
+        a look that can't be drawn and went back by itself. `news` are new values of registered
+        parameters.
         """
         if not self._lock.acquire(blocking=False):
             return  # the next frame will do
@@ -260,6 +270,8 @@ class Desk:
             if self._switches.mode != self._mode or self._switches.hold != self._hold:
                 self._tell_switches("keys")
             self._edits.drawn()
+            for address, value in news.items():
+                self.tell(address, value, "song")
         finally:
             self._lock.release()
 
@@ -289,8 +301,8 @@ class Desk:
     def _calls(self, value: Any, by: str) -> Mapping[str, Callable[[], object]]:
         return {
             "preset": lambda: self.load(value, self._fade_s, by=by),
+            "load": lambda: self._load_file(value, by),
             "fade": lambda: self._set_fade(value, by),
-            "panic": lambda: self.panic(by),
             "mode": lambda: self._set_mode(value, by),
             "hold": lambda: self._set_hold(value, by),
             "undo": lambda: self.undo(by),
@@ -300,6 +312,11 @@ class Desk:
             "save": lambda: self.save(by=by),
             "revert": lambda: self.revert(by),
         }
+
+    def _load_file(self, path: str, by: str) -> None:
+        if not path.endswith(".toml"):
+            raise UsageError(f"{PREFIX}/load: {path[:120]!r} is no preset's file; it ends in .toml")
+        self.load(path, self._fade_s, by=by)
 
     def _set_mode(self, mode: str, by: str) -> None:
         self._switches.set(mode)
@@ -338,6 +355,7 @@ class Desk:
         modes = "; ".join(f"{mode}: {text}" for mode, text in MODES.items())
         rows: tuple[tuple[str, tree.Kind, Any, Any, tuple[Any, ...], str, str], ...] = (
             ("preset", "choice", name, None, library, "", "the look"),
+            ("load", "text", None, None, (), "", "the look in a file, by its full path (.toml)"),
             ("fade", "float", self._fade_s, 0.0, fade, "s", "how long a change of preset takes"),
             ("panic", "event", None, None, (), "", "the clean plate, now"),
             ("mode", "choice", self._switches.mode, "live", tuple(MODES), "", modes),

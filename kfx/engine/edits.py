@@ -205,7 +205,7 @@ class Edits:
             return
         for place, (before, link) in enumerate(links):
             here = tree.link_address(place, link)
-            for knob in link.effect.knobs:
+            for knob in () if link is before else link.effect.knobs:
                 if link.values[knob] != before.values[knob]:
                     one = tree.of_knob(place, link, knob)
                     if one.kind != "event":

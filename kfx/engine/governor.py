@@ -25,6 +25,7 @@ class Lever:
     name: str
     steps: tuple[str, ...]
     apply: Callable[[int], None]
+    able: Callable[[], bool] = lambda: True  # whether it makes any difference at the moment
 
 
 @dataclass(slots=True)
@@ -65,7 +66,11 @@ class Governor:
     def gave_up(self) -> tuple[str, ...]:
         """What is given up at the moment, in words."""
         pairs = zip(self.levers, self._levels, strict=True)
-        return tuple(f"{lever.name}: {lever.steps[level]}" for lever, level in pairs if level)
+        return tuple(
+            f"{lever.name}: {lever.steps[level]}"
+            for lever, level in pairs
+            if level and lever.able()
+        )
 
     def feed(self, busy_s: float, now: float) -> str | None:
         """The seconds of work of one frame, ended at `now`; what was changed, in words."""
@@ -99,7 +104,11 @@ class Governor:
         self._before = None
 
     def _lower(self, now: float) -> str | None:
-        able = [i for i, lever in enumerate(self.levers) if self._levels[i] + 1 < len(lever.steps)]
+        able = [
+            i
+            for i, lever in enumerate(self.levers)
+            if self._levels[i] + 1 < len(lever.steps) and lever.able()
+        ]
         if not able:
             return None
         which = able[0]

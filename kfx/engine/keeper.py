@@ -76,15 +76,16 @@ class Keeper:
         newest = self._capture.newest
         fresh = newest is not None and newest.captured > last.tick.frame.captured
         frame, pixels = last.tick.frame, shown_again(mode, last)
+        told = mode_again(mode)
         stuck = mode == "live" and now - spoken > STUCK_S
         if newest is not None and fresh and (stuck or mode in PLATE):
-            frame, pixels = newest, newest.pixels
+            frame, pixels, told = newest, newest.pixels, "clean"
             if stuck:
                 self._stats.warn("the loop is stuck: plates are shown until it answers")
         time = last.tick.time + (now - at)
         faces = last.tick.faces if frame is last.tick.frame else ()
         tick: Tick = replace(last.tick, frame=frame, faces=faces, time=time, dt=now - at)
-        self._filling = self._outputs.send_instead(pixels, tick, seen=last)
+        self._filling = self._outputs.send_instead(pixels, tick, seen=last, mode=told)
         return self._period_s
 
     def _run(self) -> None:
@@ -99,6 +100,18 @@ def shown_again(mode: str, last: Shot) -> Pixels:
     if mode == "black":
         return black_like(last.pixels)
     return last.tick.frame.pixels if mode in PLATE else last.pixels
+
+
+def mode_again(mode: str) -> str:
+    """What `shown_again` shows, as `Shot.mode` has it."""
+    return "black" if mode == "black" else "clean" if mode in PLATE else "freeze"
+
+
+def undrawn(mode: str, frame: Frame, last: Shot | None) -> Pixels:
+    """What a mode shows of a frame that isn't drawn."""
+    if mode == "black":
+        return black_like(frame.pixels)
+    return last.pixels if mode == "freeze" and last is not None else frame.pixels
 
 
 def black_like(pixels: Pixels) -> Pixels:

@@ -20,19 +20,22 @@ import numpy as np
 
 from kfx import clock, sinks
 from kfx.engine import lifeline
+from kfx.engine.autobypass import AutoBypass
 from kfx.engine.capture import Capture, Opener
 from kfx.engine.chain import Chain
-from kfx.engine.deliver import Output, Outputs, is_recording
+from kfx.engine.deliver import End, Output, Outputs, is_recording
 from kfx.engine.follow import Ahead, Exact, Follower, Trackers
 from kfx.engine.governor import Governor, Lever
 from kfx.engine.keeper import Keeper
 from kfx.engine.look import Look
 from kfx.engine.net_rate import STEPS, NetRate
-from kfx.engine.picture import Picture, scaled
+from kfx.engine.picture import Picture, budget_s, scaled
 from kfx.engine.plan import compile_plan
 from kfx.engine.show import Show
 from kfx.engine.stats import Stats
 from kfx.engine.switches import Switches
+from kfx.engine.take_files import Facts
+from kfx.engine.take_recorder import TakeRecorder
 from kfx.engine.ticks import Ticks
 from kfx.errors import KfxError, UsageError
 from kfx.presets import Preset
@@ -70,6 +73,8 @@ def run(
     levers: Sequence[Lever] = (),
     ticks: Ticks | None = None,
     on_look: Callable[[Look], None] | None = None,
+    takes: TakeRecorder | None = None,
+    also: Sequence[End] = (),
     status: Status | None = None,
     ready: Callable[[Stats, list[Sink]], None] | None = None,
     stop: threading.Event | None = None,
@@ -79,12 +84,13 @@ def run(
     `mode` is one of `MODES`. `rate` sends so many pictures a second whatever the source gives;
     without it each frame is sent as soon as it is drawn. `govern` holds the rate by giving things
     up: tracking rate (in `latency`), how much nets run, then `levers` (effect quality), then the
-    size drawn at (not while recording, nor with a net in the chain, nor with `on_look`).
+    size drawn at (not while recording, nor with a net in the chain).
     `switches` are read every frame. `ticks` stand for a song other than a steady `bpm`. `on_look`
-    is given the look before the show starts, to change it from any thread. `ready` is called once
-    with the open sinks, `status` about twice a second. A sink that fails is opened again, except a
-    recording. Raises `KfxError` if nothing can start, or when every sink is a recording that has
-    failed.
+    is given the look before the show starts, to change it from any thread. `takes` records;
+    `also` gets every picture as sinks do.
+    `ready` is called once with the open sinks, `status` about twice a second. A sink that fails is
+    opened again, except a recording. Raises `KfxError` if nothing can start, or when every sink is
+    a recording that has failed.
     """
     if mode not in MODES:
         raise UsageError(f"live mode {mode!r}: there is none; use {' or '.join(MODES)}")
@@ -106,25 +112,35 @@ def run(
         recorded = any(is_recording(spec) for spec in outputs)
         plan = compile_plan(preset)
         has_nets = any(step.kind == "net" for step in plan.steps)
-        # Sizes beside the full one are compiled ahead. Of a look that may be changed they would
-        # all have to follow; and a net's session may take hundreds of megabytes each time.
-        one_size = not govern or recorded or has_nets or on_look is not None
+        # A net's session may take hundreds of megabytes each time.
+        one_size = not govern or recorded or has_nets
         sizes = [size] if one_size else _sizes(size)
         net_rate = NetRate()
         stats = Stats(size, info.rate, gpu.renderer, tracker)
+        care = partial(
+            AutoBypass,
+            budget_s=budget_s(float(1 / paced)),
+            tell=stats.warn,
+            drop=partial(stats.drop, "render.bypassed"),
+            now=clock.now,
+        )
         chains: list[Chain | Look]
         if on_look is None:
             chains = [
-                stack.enter_context(Chain(gpu, preset, one, hands=hands, pace=net_rate))
+                stack.enter_context(Chain(gpu, preset, one, hands=hands, pace=net_rate, care=care))
                 for one in sizes
             ]
         else:
-            look = Look(gpu, preset, size, hands=hands, on_fault=stats.warn, pace=net_rate)
+            look = Look(
+                gpu, preset, size, hands=hands, on_fault=stats.warn, pace=net_rate, care=care
+            )
             chains = [stack.enter_context(look)]
             on_look(look)
         stats.show = {"mode": mode, "output": switches.shown}
         if rate is not None:
             stats.show["output_fps"] = float(rate)
+        if has_nets:
+            stats.show["nets"] = chains[0].nets
         for note in info.notes:
             stats.warn(note)
         ends = [
@@ -141,6 +157,7 @@ def run(
             on_look is not None
             or plan.needs_blendshapes
             or any(getattr(end.sink, "needs_blendshapes", False) for end in ends)
+            or takes is not None
         )
         faces_of = stack.enter_context(Tracker(tracker, blendshapes=shapes))
         trackers = stack.enter_context(Trackers(faces_of, chains[0], stats))
@@ -157,13 +174,18 @@ def run(
             drop_as="capture.rate" if rate and rate < info.rate else "capture",
         )
         period_s = float(1 / paced)
-        sent = Outputs(ends, stats, paced, on_grid=rate is not None)
+        ticks = ticks or Ticks(bpm)
+        if takes is not None:
+            facts = Facts(info, stream, mode, ticks.lead_s, ticks.song.grid, takes.about)
+            takes.open(facts, stats, lambda: chains[0].preset)
+        all_ends: list[End] = [*ends, *([takes] if takes is not None else []), *also]
+        sent = Outputs(all_ends, stats, paced, on_grid=rate is not None)
         follower: Follower = Ahead(trackers) if mode == "latency" else Exact(trackers)
         picture = Picture(chains, stats, period_s=period_s)
         governor = None
         if govern:
             given = [*_net_levers(net_rate, has_nets or on_look is not None), *levers]
-            governor = Governor(period_s, _levers(follower, given, picture, chains))
+            governor = Governor(period_s, _levers(follower, given, picture, chains[0], sizes))
             stats.show["governor"] = []
         keeper = Keeper(sent, capture, switches, stats, stop, period_s=period_s)
         show = Show(
@@ -172,7 +194,7 @@ def run(
             picture,
             sent,
             switches,
-            ticks or Ticks(bpm),
+            ticks,
             stats,
             stop,
             governor=governor,
@@ -222,7 +244,8 @@ def _levers(
     follower: Follower,
     between: Sequence[Lever],
     picture: Picture,
-    chains: Sequence[Chain | Look],
+    first: Chain | Look,
+    sizes: Sequence[tuple[int, int]],
 ) -> list[Lever]:
     """What may be given up, in this order; what is exact stays so."""
     levers = list(between)
@@ -232,13 +255,17 @@ def _levers(
             follower.every = level + 1
 
         levers.insert(0, Lever("tracking", TRACKING, track_every))
-    if len(chains) > 1:
+    if len(sizes) > 1:
 
         def draw_at(level: int) -> None:
-            picture.level = level
+            if isinstance(first, Look):  # may become another look: compiled when it is wanted
+                first.resize(sizes[level])
+            else:
+                picture.level = level
 
-        words = tuple(f"{chain.size[0]}x{chain.size[1]}" for chain in chains)
-        levers.append(Lever("drawn at", words, draw_at))
+        words = tuple(f"{width}x{height}" for width, height in sizes)
+        able = (lambda: first.resizes) if isinstance(first, Look) else (lambda: True)
+        levers.append(Lever("drawn at", words, draw_at, able))
     return levers
 
 

@@ -7,16 +7,19 @@ must be compiled is compiled one program a frame while the old look goes on.
 from __future__ import annotations
 
 import threading
-from collections import deque
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from types import TracebackType
+from typing import Any
 
 import moderngl
 
+from kfx.engine.autobypass import Care, Strict
 from kfx.engine.chain import Chain
+from kfx.engine.changes import Change, Coming, Wanted, knobs_of, resizes
 from kfx.engine.crossfade import Between, Dissolve, Progress, fades_by_knobs, same_chain
-from kfx.engine.modulate import Knobs
+from kfx.engine.picture import scaled
+from kfx.engine.prepared import Prepared
 from kfx.errors import UsageError
 from kfx.neural.worker import Inline, Pace
 from kfx.params import Value
@@ -25,36 +28,6 @@ from kfx.render.gpu import Gpu
 from kfx.types import Face, Pixels, Tick
 
 _END = "the end"
-
-
-@dataclass(frozen=True, slots=True)
-class _Change:
-    preset: Preset
-    seconds: float = 0.0
-    beats: float = 0.0
-    rebuild: bool = False  # a file that the preset uses has changed
-    bypassed: frozenset[int] = frozenset()
-
-
-@dataclass
-class _Coming:
-    """A chain on its way: compiled step by step, then warmed up, then faded in."""
-
-    change: _Change
-    chain: Chain
-    steps: Iterator[None]
-    warmed: bool = False
-    progress: Progress | None = None  # once it is seen
-
-
-@dataclass
-class _Wanted:
-    """What was asked for last, before it is drawn."""
-
-    preset: Preset
-    bypassed: frozenset[int] = frozenset()
-    change: _Change | None = None
-    requests: deque[Callable[[], None]] = field(default_factory=deque)
 
 
 class Look:
@@ -75,21 +48,30 @@ class Look:
         hands: bool = False,
         pace: Pace = Inline,
         on_fault: Callable[[str], None] | None = None,
+        at_once: bool = False,
+        care: Callable[[Preset], Care] = Strict,
     ) -> None:
-        """Raises `KfxError` where the first preset can't be compiled. `pace` is for its nets."""
+        """Raises `KfxError` where the first preset can't be compiled. `pace` is for its nets.
+
+        With `at_once` a change is compiled before the next frame is drawn, however long it takes.
+        """
         self.size = size
         self._gpu = gpu
         self._aov = aov
         self._with_hands = hands
         self._on_fault = on_fault or (lambda text: None)
         self._pace = pace
-        self._chain = Chain(gpu, preset, size, aov=aov, hands=hands, pace=pace)
+        self._care = care
+        self._at_once = at_once
+        self._full_size = self._next_size = size
+        self._prepared = Prepared(self._later)
+        self._chain = Chain(gpu, preset, size, aov=aov, hands=hands, pace=pace, care=care)
         self._dissolve = Dissolve(gpu)
-        self._coming: _Coming | None = None
-        self._waiting: _Change | None = None
+        self._coming: Coming | None = None
+        self._waiting: Change | None = None
         self._names: Mapping[int, str] = {}
         self._lock = threading.Lock()
-        self._wanted = _Wanted(preset)
+        self._wanted = Wanted(preset)
 
     def __enter__(self) -> Look:
         return self
@@ -102,6 +84,7 @@ class Look:
     def close(self) -> None:
         """Give everything back to the GPU."""
         self._drop_coming()
+        self._prepared.close()
         self._chain.close()
         self._dissolve.release()
 
@@ -136,9 +119,14 @@ class Look:
         with self._lock:
             bypassed = self._wanted.bypassed if keep_bypassed else frozenset()
             self._wanted.preset, self._wanted.bypassed = preset, bypassed
-            change = _Change(preset, max(0.0, seconds), max(0.0, beats), rebuild, bypassed)
+            change = Change(preset, max(0.0, seconds), max(0.0, beats), rebuild, bypassed)
             self._wanted.change = change
             self._wanted.requests.append(lambda: self._to(change))
+
+    def prepare(self, preset: Preset) -> None:
+        """Get a look ready in good time: a `change` to this very preset is then seen at once."""
+        with self._lock:
+            self._wanted.requests.append(lambda: self._prepared.want(preset))
 
     def set(self, place: int, knob: str, value: Value) -> None:
         """Give one knob another value from the next frame on.
@@ -166,6 +154,16 @@ class Look:
         """Whether nothing is being compiled or faded, and nothing waits."""
         glides = isinstance(self._chain.told, Between)
         return not (self._wanted.requests or self._coming or self._waiting or glides)
+
+    @property
+    def care(self) -> Care:
+        """What becomes of faults in the look that is shown."""
+        return self._chain.care
+
+    @property
+    def compiled(self) -> int:
+        """See `Chain.compiled`."""
+        return self._gpu.compiled
 
     @property
     def shown(self) -> tuple[Face, ...]:
@@ -199,6 +197,11 @@ class Look:
         for chain in self._chains():
             chain.knobs.names = self._names
 
+    @property
+    def nets(self) -> list[dict[str, Any]]:
+        """What a report says of each net, see `Chain.nets`."""
+        return self._chain.nets
+
     def news(self) -> list[str]:
         """What nets have to tell since the last call, each thing once."""
         return [text for chain in self._chains() for text in chain.news()]
@@ -207,6 +210,18 @@ class Look:
         """A cut: no effect remembers anything."""
         for chain in self._chains():
             chain.reset()
+
+    def resize(self, size: tuple[int, int]) -> None:
+        """Draw at another size from when that is compiled; `size` is that one from then on.
+
+        Looks for which `resizes` is false go on at the size that the look was made for.
+        """
+        self._next_size = size
+
+    @property
+    def resizes(self) -> bool:
+        """Whether the look that is shown loses nothing by it but detail."""
+        return resizes(self._chain.knobs.preset)
 
     def image(self, name: str) -> moderngl.Texture:
         """An image that was asked for as `aov`, as the last tick drew it."""
@@ -219,19 +234,27 @@ class Look:
         if coming is not None and coming.progress is not None:
             pixels = self._faded(coming, coming.progress, tick)
         else:
-            pixels = self._chain.render(tick)
-            if coming is not None:
-                self._work(coming, tick)
+            try:
+                pixels = self._chain.render(tick)
+            finally:  # a look that fails must not keep its successor from coming
+                if coming is not None:
+                    self._work(coming, tick)
+                else:
+                    self._prepared.work(tick)
         told = self._chain.told
         if isinstance(told, Between) and told.done:
             self._chain.told = self._chain.knobs
-        if self._waiting is not None and self._idle:
+        if self._waiting is not None and self.idle:
             change, self._waiting = self._waiting, None
             self._start(change)
+        elif self.idle and (size := self._size_of(self._chain.knobs.preset)) != self.size:
+            now = self._chain.knobs
+            self._start(Change(now.preset, 0, 0, True, frozenset(now.bypassed), size))
         return pixels
 
     @property
-    def _idle(self) -> bool:
+    def idle(self) -> bool:
+        """Whether nothing is being compiled or faded."""
         return self._coming is None and not isinstance(self._chain.told, Between)
 
     def _chains(self) -> tuple[Chain, ...]:
@@ -245,11 +268,11 @@ class Look:
                 request = self._wanted.requests.popleft()
             request()
 
-    def _to(self, change: _Change) -> None:
+    def _to(self, change: Change) -> None:
         coming = self._coming
         if coming is not None and coming.progress is None:
             self._drop_coming()  # nobody has seen it yet
-        if self._idle:
+        if self.idle:
             self._waiting = None
             self._start(change)
         else:
@@ -267,7 +290,7 @@ class Look:
         except UsageError:  # it was meant for a look that couldn't be drawn
             return
         if not planned:
-            self._to(_Change(chain.knobs.preset, bypassed=frozenset(chain.knobs.bypassed)))
+            self._to(Change(chain.knobs.preset, bypassed=frozenset(chain.knobs.bypassed)))
 
     def _bypass(self, place: int, on: bool) -> None:
         if self._waiting is not None:
@@ -278,51 +301,74 @@ class Look:
         coming = self._coming
         (coming.chain if coming else self._chain).bypass(place, on)
 
-    def _start(self, change: _Change) -> None:
+    def _start(self, change: Change) -> None:
         """Begin a change, while nothing else is on its way."""
         chain = self._chain
         before, fades = chain.knobs.preset, change.seconds > 0.0 or change.beats > 0.0
         fits = fades_by_knobs(before, change.preset) if fades else same_chain(before, change.preset)
         if fits and not change.rebuild and chain.draws_all_of(change.preset):
             old = chain.knobs
-            chain.take(_knobs(change, self._names))
+            chain.take(knobs_of(change, self._names))
             if fades:
                 chain.told = Between(old, chain.knobs, Progress(change.seconds, change.beats))
             return
+        new = ready = None if change.rebuild else self._prepared.take(change.preset)
         try:
-            new = Chain(
-                self._gpu,
-                change.preset,
-                self.size,
-                aov=self._aov,
-                hands=self._with_hands,
-                later=True,
-                pace=self._pace,
-            )
+            size = None if fades else self._size_of(change.preset)
+            new = new or self._later(change.preset, change.size or size)
+            steps = iter(()) if ready else new.build()
+            if self._at_once:
+                steps = iter(list(steps))
         except Exception as error:  # whatever a look does, the show goes on
+            if new:
+                new.close()
             self._fault(error, change)
             return
-        new.take(_knobs(change, self._names))
-        self._coming = _Coming(change, new, new.build())
+        new.take(knobs_of(change, self._names))
+        self._coming = coming = Coming(change, new, steps)
+        if ready or self._at_once:
+            self._arrive(coming)
 
-    def _work(self, coming: _Coming, tick: Tick) -> None:
+    def _size_of(self, preset: Preset) -> tuple[int, int]:
+        return self._next_size if resizes(preset) else self._full_size
+
+    def _later(self, preset: Preset, size: tuple[int, int] | None = None) -> Chain:
+        """A chain that is still to be compiled."""
+        return Chain(
+            self._gpu,
+            preset,
+            size or self.size,
+            aov=self._aov,
+            hands=self._with_hands,
+            later=True,
+            pace=self._pace,
+            care=self._care,
+        )
+
+    def _work(self, coming: Coming, tick: Tick) -> None:
         """One step of compiling and warming up; at the end of it the chain is ready."""
         try:
             if next(coming.steps, _END) is None:
                 return
             if not coming.warmed:
+                if coming.chain.size != self.size:
+                    tick = scaled(tick, coming.chain.size)
                 coming.warmed, coming.steps = True, coming.chain.warm(tick)
                 return
         except Exception as error:
             self._drop_coming()
             self._fault(error, coming.change)
             return
+        self._arrive(coming)
+
+    def _arrive(self, coming: Coming) -> None:
+        """A chain is ready: it is faded in, or takes over before the next picture."""
         if coming.change.seconds > 0.0 or coming.change.beats > 0.0:
             coming.progress = Progress(coming.change.seconds, coming.change.beats)
         else:
             self._take_over(coming)
 
-    def _faded(self, coming: _Coming, progress: Progress, tick: Tick) -> Pixels:
+    def _faded(self, coming: Coming, progress: Progress, tick: Tick) -> Pixels:
         amount = progress.step(tick)
         old, new = self._chain, coming.chain
         old.upload(tick)
@@ -340,26 +386,23 @@ class Look:
             self._take_over(coming)
         return pixels
 
-    def _take_over(self, coming: _Coming) -> None:
+    def _take_over(self, coming: Coming) -> None:
         old, self._chain, self._coming = self._chain, coming.chain, None
         old.close()
+        if self._chain.size != self.size:
+            self.size = self._chain.size
+            self._prepared.close()  # they are of the other one
 
     def _drop_coming(self) -> None:
         if self._coming is not None:
             self._coming.chain.close()
             self._coming = None
 
-    def _fault(self, error: Exception, change: _Change) -> None:
+    def _fault(self, error: Exception, change: Change) -> None:
+        if change.size is not None:
+            self._next_size = self.size
         with self._lock:
             if self._wanted.change is change:
                 self._wanted.preset = self._chain.knobs.preset
                 self._wanted.bypassed = frozenset(self._chain.knobs.bypassed)
         self._on_fault(f"{change.preset.path or change.preset.name}: {error}; the old look stays")
-
-
-def _knobs(change: _Change, names: Mapping[int, str]) -> Knobs:
-    knobs = Knobs(change.preset)
-    knobs.names = names
-    for place in change.bypassed:
-        knobs.bypass(place, True)
-    return knobs

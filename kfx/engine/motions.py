@@ -7,8 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 
+from kfx.engine.autobypass import Care, Unit
 from kfx.engine.modulate import Values
 from kfx.engine.routing import resolved, routed
+from kfx.errors import KfxError
 from kfx.motion.base import Motion
 from kfx.motion.guard import believable
 from kfx.presets import Link
@@ -19,14 +21,17 @@ from kfx.types import MAX_FACES, Face, Landmarks, Tick
 class Motions:
     """What `Chain` asks once a tick: `turn` with the knobs, `drive`, then `scene`."""
 
-    def __init__(self, links: Sequence[tuple[int, Link]]) -> None:
-        """`links` with their place in the chain."""
+    def __init__(self, links: Sequence[tuple[int, Link]], care: Care) -> None:
+        """`links` with their place in the chain; `care` says what becomes of their faults."""
+        self._care = care
         self._all: list[tuple[int, Link, Motion]] = [
             (place, link, link.effect.source(link.values)) for place, link in links
         ]
         self.hold = any(motion.holds for _, _, motion in self._all)
         self.scene: Scene | None = None  # what is held at this tick, and how opaque it is
         self.scene_mix = 1.0
+        self.unit: Unit = tuple(place for place, _ in links)
+        self.still = False  # all of them are left out for a while
 
     def __bool__(self) -> bool:
         return bool(self._all)
@@ -48,13 +53,20 @@ class Motions:
 
         A face that is held stands where its still is shown, not where the performer is.
         """
-        scenes = []
-        for _, link, motion in self._all:
+        trying = self._care.trying
+        used = [self._care.allows((place,), motion.reset) for place, _, motion in self._all]
+        self.still = bool(self._all) and not any(used)
+        scenes: list[Scene | None] = []
+        for i, (place, link, motion) in enumerate(self._all):
+            scenes.append(None)
+            if not used[i]:
+                continue
             routes = motion.holds and link.slots
-            scene = motion.hold(
-                replace(tick, faces=routed(tick.faces, link.slots, names)) if routes else tick
-            )
-            scenes.append(scene if motion.mix != 0.0 else None)
+            with trying((place,)):
+                scene = motion.hold(
+                    replace(tick, faces=routed(tick.faces, link.slots, names)) if routes else tick
+                )
+                scenes[i] = scene if motion.mix != 0.0 else None
         whom = [resolved(link.slots, names) if link.slots else None for _, link, _ in self._all]
         holder = max((i for i, scene in enumerate(scenes) if scene is not None), default=-1)
         scene = scenes[holder] if holder >= 0 else None
@@ -63,7 +75,10 @@ class Motions:
         for i in range(holder + 1, len(self._all)):
             meant = whom[i]
             slots = frozenset(range(MAX_FACES) if meant is None else meant)
-            scene = self._all[i][2].stage(scene, tick, slots)
+            place, _, motion = self._all[i]
+            if used[i]:
+                with trying((place,)):
+                    scene = motion.stage(scene, tick, slots)
         self.scene = scene
         if scene is not None and scene.whole:  # a still stays when its performer leaves
             lost = {n: replace(one, found=False) for n, one in scene.placed.items()}
@@ -72,11 +87,17 @@ class Motions:
         for slot, face in sorted(faces.items()):
             held = None if scene is None else scene.placed.get(slot)
             moving = face
-            for i, (_, _, motion) in enumerate(self._all):
+            for i, (place, _, motion) in enumerate(self._all):
                 meant = whom[i]
                 if (meant is not None and slot not in meant) or (motion.holds and motion.mix == 0):
                     continue
-                points = motion.drive(moving, tick)
+                if not used[i]:
+                    continue
+                points = moving.landmarks
+                if held is not None and i == holder:
+                    points = held.landmarks
+                with trying((place,)):
+                    points = _finite(motion.drive(moving, tick))
                 if held is not None and i == holder:
                     moving = replace(moving, landmarks=points, pose=held.pose, iod=held.iod)
                     continue
@@ -93,3 +114,10 @@ class Motions:
                 points = believable(face.landmarks, points, face.iod)
             driven.append((face, points))
         return driven
+
+
+def _finite(points: Landmarks) -> Landmarks:
+    """Raises `KfxError` for what would blacken a picture."""
+    if not np.isfinite(points).all():
+        raise KfxError("drives landmarks to where no number is finite")
+    return points

@@ -16,10 +16,15 @@ from kfx import clock, sinks
 from kfx.engine.aov import Aovs
 from kfx.engine.aov_names import images
 from kfx.engine.chain import Chain
+from kfx.engine.conductor import Conductor
 from kfx.engine.fit import fitted
+from kfx.engine.keeper import undrawn
+from kfx.engine.look import Look
 from kfx.engine.mailbox import Closed, Mailbox
 from kfx.engine.stats import Stats
+from kfx.engine.switches import Switches
 from kfx.engine.ticks import Ticks
+from kfx.errors import KfxError
 from kfx.presets import Preset
 from kfx.render.gpu import Gpu
 from kfx.tracking.hands import Hands
@@ -58,16 +63,19 @@ def render(
     stop_s: Fraction | None = None,
     tracker: str = "mediapipe",
     bpm: float = 120.0,
+    ticks: Ticks | None = None,
     overwrite: bool = False,
     aov: tuple[str, ...] = (),
     aov_format: str = "png",
     hands: bool = False,
+    conductor: Conductor | None = None,
     progress: Progress | None = None,
     on_shot: Callable[[Shot], None] | None = None,
 ) -> Stats:
     """Render an open source to the sink `out` names.
 
-    `start_s` and `stop_s` are what the source was cut to (for the audio). `aov` names what is
+    `start_s` and `stop_s` are what the source was cut to (for the audio). `ticks` stand for a song
+    other than a steady `bpm`; a show's `conductor` must be their cues. `aov` names what is
     written beside the picture, see `kfx.engine.aov_names`. With `hands`, hands stay in front of
     faces. `on_shot` sees every shot after it was handed to the sink. Raises `KfxError`; then, and
     on Ctrl-C, nothing is left of the output.
@@ -89,17 +97,19 @@ def render(
         sinks.open(out, stream) as sink,
         Gpu() as gpu,
         Aovs(gpu, aov, out, stream, aov_format) as aovs,
-        Chain(gpu, preset, size, aov=images(aov), hands=hands) as chain,
+        _opened(gpu, preset, size, images(aov), hands, conductor) as chain,
         Tracker(tracker) as faces_of,
         Person() as person,
         Hands() as hands_of,
     ):
         trackers = _Trackers(
             faces_of,
-            person if chain.needs_person else None,
-            hands_of if chain.needs_hands else None,
+            person if chain.needs_person or (conductor and conductor.needs_person) else None,
+            hands_of if chain.needs_hands or (conductor and hands) else None,
         )
         stats = Stats(size, info.rate, gpu.renderer, tracker)
+        if chain.nets:
+            stats.show["nets"] = chain.nets
         for note in info.notes:
             stats.warn(note)
         read: Mailbox[Frame] = Mailbox(AHEAD, newest=False, wait=True)
@@ -112,7 +122,10 @@ def render(
         written: Mailbox[None] = Mailbox()
         writer = _thread("write", lambda: _write(sink, stats, done), written, done)
         try:
-            _draw(chain, aovs, stats, bpm, tracked, done, info.frame_count, progress, on_shot)
+            moments = ticks or Ticks(bpm)
+            switches = conductor.switches if conductor else None
+            draws = _Draws(chain, aovs, stats, moments, switches)
+            _draw(draws, tracked, done, info.frame_count, progress, on_shot)
             done.close()
             writer.join()
             _raise_error_of(written)
@@ -128,38 +141,76 @@ def render(
         return stats
 
 
+def _opened(
+    gpu: Gpu,
+    preset: Preset,
+    size: tuple[int, int],
+    aov: tuple[str, ...],
+    hands: bool,
+    conductor: Conductor | None,
+) -> Chain | Look:
+    """What draws: a chain, or a look where a show changes it."""
+    if conductor is None:
+        return Chain(gpu, preset, size, aov=aov, hands=hands)
+    look = Look(gpu, preset, size, aov=aov, hands=hands, on_fault=_raise, at_once=True)
+    conductor.play_on(look)
+    return look
+
+
+def _raise(text: str) -> None:
+    raise KfxError(text)
+
+
+class _Draws(NamedTuple):
+    """What makes shots of frames."""
+
+    chain: Chain | Look
+    aovs: Aovs
+    stats: Stats
+    ticks: Ticks
+    switches: Switches | None
+
+    def shot(self, one: Tracked, last: Shot | None) -> Shot:
+        """The finished picture of a frame, or what a show puts in its place."""
+        self.ticks.hear(one.frame)
+        tick = self.ticks.tick(one.frame, one.faces)
+        tick = replace(tick, matte=one.matte, hands=one.hands)
+        mode = self.switches.shown if self.switches else "live"
+        with self.stats.timed("render"):
+            if mode == "live":
+                shot = Shot(self.chain.render(tick), tick)
+                self.aovs.write(self.chain, tick)
+            else:
+                shot = Shot(undrawn(mode, one.frame, last), tick)
+        for text in self.chain.news():
+            self.stats.warn(text)
+        self.stats.count(tick.faces)
+        return shot
+
+
 def _draw(
-    chain: Chain,
-    aovs: Aovs,
-    stats: Stats,
-    bpm: float,
+    draws: _Draws,
     tracked: Mailbox[Tracked],
     done: Mailbox[Shot],
     total: int | None,
     progress: Progress | None,
     on_shot: Callable[[Shot], None] | None,
 ) -> None:
-    ticks = Ticks(bpm)
+    shot: Shot | None = None
     while True:
         try:
             one = tracked.take()
         except Closed:
             return
         assert one is not None
-        tick = replace(ticks.tick(one.frame, one.faces), matte=one.matte, hands=one.hands)
-        with stats.timed("render"):
-            shot = Shot(chain.render(tick), tick)
-            aovs.write(chain, tick)
-        for text in chain.news():
-            stats.warn(text)
-        stats.count(tick.faces)
+        shot = draws.shot(one, shot)
         done.put(shot)
         if done.closed:
             return  # the writer failed; its error is raised by the caller
         if on_shot:
             on_shot(shot)
         if progress:
-            progress(stats.frames, total)
+            progress(draws.stats.frames, total)
 
 
 def _read(source: Source, size: tuple[int, int], stats: Stats, out: Mailbox[Frame]) -> None:

@@ -10,12 +10,18 @@ import cv2
 import numpy as np
 
 from kfx import clock
+from kfx.engine.autobypass import AutoBypass
 from kfx.engine.stats import Stats
 from kfx.engine.watch import Watch
 from kfx.types import Face, Pixels, Tick, freeze
 
 SLOW_PERIODS = 3.0  # frame periods a chain may take before it is too slow to be shown
 LEAST_BUDGET_S = 0.1
+
+
+def budget_s(period_s: float) -> float:
+    """How long a picture may take before something must go, s."""
+    return max(SLOW_PERIODS * period_s, LEAST_BUDGET_S)
 
 
 class Draws(Protocol):
@@ -42,9 +48,11 @@ class Picture:
         now: Callable[[], float] = clock.now,
     ) -> None:
         self.level = 0
+        self.busy = False  # the last picture took longer than it will: a look is being compiled
         self._chains = tuple(chains)
         self._stats, self._now = stats, now
-        self._watch = Watch(max(SLOW_PERIODS * period_s, LEAST_BUDGET_S))
+        self._watch = Watch(budget_s(period_s))
+        self._other = False  # the chain was on its way to another look
         self._used: Draws | None = None  # the chain of the last picture, None after a pause
         stats.state["effects"] = "ok"
 
@@ -52,9 +60,17 @@ class Picture:
         """The finished picture of `tick`, or its plate."""
         started = self._now()
         paused = self._watch.paused
-        if not self._watch.allows(started):
-            return tick.frame.pixels
         chain = self._chains[min(self.level, len(self._chains) - 1)]
+        was_other, self._other = self._other, not getattr(chain, "idle", True)
+        self.busy = self._other
+        if was_other and not self._other:  # another look: what the last one did isn't its fault
+            self._watch = Watch(self._watch.budget_s)
+        waits = self.busy or not getattr(chain, "settled", True)
+        compiled = getattr(chain, "compiled", 0)
+        care = getattr(chain, "care", None)
+        single = care if isinstance(care, AutoBypass) else None
+        if not self._watch.allows(started) and not waits:
+            return tick.frame.pixels
         try:
             if chain is not self._used:
                 chain.reset()
@@ -64,16 +80,24 @@ class Picture:
                 self._stats.warn(text)
         except Exception as error:  # whatever it is, the picture goes on
             self._used = None
+            if single:
+                single.judge(None)
             self._bypass(self._watch.bad(self._now()), str(error) or repr(error))
             return tick.frame.pixels
         took = self._now() - started
-        if self._watch.took(took, self._now()):
+        self._other = self._other or not getattr(chain, "idle", True)
+        self.busy = self._other or getattr(chain, "compiled", 0) != compiled
+        # A link that is to blame goes alone; all go where the time is lost between them.
+        blamed = single.judge(None if self.busy else took) if single else False
+        if not self.busy and not blamed and self._watch.took(took, self._now()):
             self._used = None
             over = f"slower than {1000 * self._watch.budget_s:.0f} ms five frames running"
             self._bypass(True, over)
         elif paused:
             self._stats.warn("effects are back")
-            self._stats.state["effects"] = "ok"
+        if not self._watch.paused:
+            out = ", ".join(single.left_out) if single else ""
+            self._stats.state["effects"] = f"{out} left out; trying again later" if out else "ok"
         return pixels
 
     def rest(self) -> None:

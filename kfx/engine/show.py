@@ -14,7 +14,7 @@ from kfx.engine.capture import Capture
 from kfx.engine.deliver import Outputs
 from kfx.engine.follow import Follower
 from kfx.engine.governor import Governor
-from kfx.engine.keeper import black_like, shown_again
+from kfx.engine.keeper import PLATE, mode_again, shown_again, undrawn
 from kfx.engine.mailbox import Closed
 from kfx.engine.pace import Pace
 from kfx.engine.picture import Picture
@@ -72,18 +72,20 @@ class Show:
 
     def step(self, frame: Frame, time_s: float | None = None) -> None:
         """Draw `frame` as the switches want it and hand it to the sinks."""
+        self.ticks.hear(frame)
         mode = self.switches.shown
         if mode in UNDRAWN:
             self.picture.rest()
             tick = self._timed(self.ticks.tick(frame, ()), time_s)
-            pixels = self._undrawn(mode, frame)
+            pixels, drawn = self._undrawn(mode, frame), False
             self.stats.count(())
         else:
             started = clock.now()
             seen = self.follower.seen(frame)
             tick = self._timed(self.ticks.tick(frame, seen.faces), time_s)
             tick = replace(tick, matte=seen.matte, hands=seen.hands)
-            if mode == "bypass":
+            drawn = mode != "bypass"
+            if not drawn:
                 self.picture.rest()
                 pixels = frame.pixels
             else:
@@ -95,8 +97,10 @@ class Show:
             now = self.switches.shown
             if now != mode:  # a key was pressed while it was drawn: the key wins
                 pixels = self._undrawn(now, frame) if now in UNDRAWN else frame.pixels
+                mode = now if now in UNDRAWN else "clean"
             self.stats.count(seen.faces)
-        self.outputs.send(pixels, tick)
+        mode = "clean" if mode in PLATE else mode
+        self.outputs.send(pixels, tick, drawn=drawn, mode=mode)
 
     def _timed(self, tick: Tick, time_s: float | None) -> Tick:
         """The tick at the time of its deadline, where the output has a rate of its own."""
@@ -106,11 +110,7 @@ class Show:
         return replace(tick, time=time_s, dt=time_s - last if tick.dt else 0.0)
 
     def _undrawn(self, mode: str, frame: Frame) -> Pixels:
-        if mode == "black":
-            return black_like(frame.pixels)
-        if mode == "freeze" and self.outputs.last is not None:
-            return self.outputs.last.pixels
-        return frame.pixels
+        return undrawn(mode, frame, self.outputs.last)
 
     def _first(self, rate: Fraction) -> Pace | None:
         """Deadlines count from the first frame on."""
@@ -138,10 +138,11 @@ class Show:
         last = self.outputs.last
         if last is not None:
             pixels = shown_again(self.switches.shown, last)
-            self.outputs.send_instead(pixels, replace(last.tick, time=time_s), seen=last)
+            tick, told = replace(last.tick, time=time_s), mode_again(self.switches.shown)
+            self.outputs.send_instead(pixels, tick, seen=last, mode=told)
 
     def _govern(self, started: float) -> None:
-        if self.governor is None:
+        if self.governor is None or self.picture.busy:
             return
         now = clock.now()
         if changed := self.governor.feed(now - started, now):

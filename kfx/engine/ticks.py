@@ -16,13 +16,18 @@ Listener = Callable[[float], Mapping[str, float]]
 """Gives signals at a time: of the song for what is made from the song, else of the clock."""
 
 
+Cues = Callable[[SongTime], Mapping[str, float]]
+"""Told where the song is before a frame is drawn; does what is due, and gives signals."""
+
+
 class Ticks:
     """Numbers the moments of one take and asks the song clock for each.
 
     `song` is a tempo, steady from time 0, or a clock. Live, the clock is asked for the monotonic
     time at which the frame was captured plus `lead_s` (so that the beat is on the glass when it
     is heard); else for the frame's own time. `hear_song` is asked for signals at the song's time,
-    `listeners` at the clock's; both end in `Tick.signals`, later ones winning.
+    `listeners` at the clock's; both end in `Tick.signals`, later ones winning. `cues` may be set
+    to a show that is told once a frame where the song is.
     """
 
     def __init__(
@@ -36,7 +41,9 @@ class Ticks:
     ) -> None:
         self.song = song if isinstance(song, SongClock) else SongClock(grid.Grid(float(song)))
         self.now: SongTime | None = None  # of the last tick
-        self._live, self._lead_s = live, lead_s
+        self.cues: Cues | None = None
+        self._heard: tuple[Frame, float, SongTime, Mapping[str, float]] | None = None
+        self._live, self.lead_s = live, lead_s
         self._hear_song, self._listeners = hear_song, tuple(listeners)
         self._last: float | None = None
 
@@ -48,11 +55,8 @@ class Ticks:
         time = float(frame.time) if time_s is None else time_s
         dt = 0.0 if self._last is None else time - self._last
         self._last = time
-        at = time + self._lead_s
-        if self._live:  # as much after the frame's capture as the tick is after the frame
-            at += frame.captured - float(frame.time)
-        self.now = now = self.song.now(at)
-        signals = self._signals(at, now)
+        at, now, cued = self._where(frame, time)
+        signals = self._signals(at, now) | dict(cued)
         return Tick(
             index=frame.index,
             time=time,
@@ -64,6 +68,20 @@ class Ticks:
             energy=signals.get("audio.level", 0.0),
             signals=MappingProxyType(signals),
         )
+
+    def hear(self, frame: Frame) -> None:
+        """Play the cues of a frame before its tick is asked for: they may change the mode."""
+        if self.cues is not None:
+            self._heard = (frame, *self._where(frame, float(frame.time)))
+
+    def _where(self, frame: Frame, time: float) -> tuple[float, SongTime, Mapping[str, float]]:
+        if self._heard is not None and self._heard[0] is frame:
+            return self._heard[1:]
+        at = time + self.lead_s
+        if self._live:  # as much after the frame's capture as the tick is after the frame
+            at += frame.captured - float(frame.time)
+        self.now = now = self.song.now(at)
+        return at, now, self.cues(now) if self.cues is not None else {}
 
     def _signals(self, at: float, now: SongTime) -> dict[str, float]:
         signals = {

@@ -47,8 +47,13 @@ class LandmarksCsv:
             raise landing.failure(spec, error) from None
         self._begun = False
 
-    def write(self, frame: Frame, faces: Sequence[Face]) -> None:
-        """Add the rows of one frame. Raises `KfxError` if the disk won't take them."""
+    def write(
+        self, frame: Frame, faces: Sequence[Face], song: tuple[str, str] | None = None
+    ) -> None:
+        """Add the rows of one frame; `song` is its bar and beat where a clock tells them.
+
+        Raises `KfxError` if the disk won't take them.
+        """
         found = [face for face in faces if face.found]
         try:
             if not self._begun:
@@ -58,7 +63,7 @@ class LandmarksCsv:
                 (
                     str(FIRST_FRAME + frame.index),
                     code(self._info, frame),
-                    *_song(frame.time, self._bpm),
+                    *(song or _song(frame.time, self._bpm)),
                 )
             )
             if self._info.variable_rate:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from kfx.params import Bool, Choice, File, Float, Int, Knob, Value, Vector, parse
@@ -25,6 +26,7 @@ CHAIN = f"{PREFIX}/chain"
 NORM = "/norm"
 Kind = Literal["float", "int", "bool", "choice", "vector", "file", "event", "text"]
 LONGEST = 1024  # letters of a text value
+RELEASED = (0, "0", "false")  # what doesn't fire an event: a button that is let go
 
 
 @dataclass(frozen=True)
@@ -84,6 +86,7 @@ class Change:
     number: int
 
 
+@lru_cache(maxsize=4096)
 def safe(name: str) -> str:
     """A name as a part of an address: what OSC keeps for itself becomes ``_``."""
     return re.sub(r"[^\w.+:~-]", "_", name, flags=re.ASCII) or "_"
@@ -156,7 +159,7 @@ def knob_value(knob: Knob, value: Any) -> Value:
 def check(one: Parameter, value: Any) -> Any:
     """`value` as the parameter wants it; raises `ValueError` saying what it should be."""
     if one.kind == "event":
-        return value not in (0, "0", "false")
+        return value not in RELEASED
     if one.kind in ("text", "file"):
         if not isinstance(value, str):
             raise ValueError(f"{str(value)[:60]!r} is no text")

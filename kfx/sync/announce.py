@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import threading
 from collections.abc import Callable
-from types import TracebackType
+from typing import Any
 
 from kfx.sync.osc_in import LOOPBACK
 
@@ -14,50 +15,55 @@ ANY = ("0.0.0.0", "::")
 
 
 class Announce:
-    """``with Announce("kfx supernova", host, port):``; a show on loopback is told there alone.
+    """Announces a show until `close`, in a thread: to ask whether a name is free takes seconds.
 
-    Without a network that carries mDNS nothing is announced, and `on_fault` hears why: whoever
-    knows the port can still connect.
+    A show on loopback is told of there alone. Without a network that carries mDNS nothing is
+    announced, and `on_fault` hears why: whoever knows the port can still connect.
     """
 
     def __init__(
         self, name: str, host: str, port: int, *, on_fault: Callable[[str], None] | None = None
     ) -> None:
-        self._zeroconf = None
-        try:
-            from zeroconf import InterfaceChoice, ServiceInfo, Zeroconf
-
-            every = host in ANY
-            self._zeroconf = Zeroconf(InterfaceChoice.All if every else [host])
-            server = f"{_letters(socket.gethostname())}-kfx-{port}.local."
-            for kind in SERVICES:
-                info = ServiceInfo(
-                    kind,
-                    f"{name[:50]}.{kind}",
-                    port,
-                    parsed_addresses=_addresses() if every else [host],
-                    server=server,
-                    properties={"txtvers": "1"},
-                )
-                self._zeroconf.register_service(info, allow_name_change=True)
-        except Exception as error:  # no interface, no multicast, no zeroconf: never the show's end
-            self.close()
-            if on_fault:
-                on_fault(f"mDNS: {name} can't be announced ({error!r}); connect by its port")
-
-    def __enter__(self) -> Announce:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, value: object, trace: TracebackType | None
-    ) -> None:
-        self.close()
+        self.announced = threading.Event()
+        self._name, self._host, self._port = name, host, port
+        self._on_fault = on_fault or (lambda text: None)
+        self._over = threading.Event()
+        threading.Thread(target=self._run, name="kfx-announce", daemon=True).start()
 
     def close(self) -> None:
-        if self._zeroconf is not None:
-            with contextlib.suppress(Exception):
-                self._zeroconf.close()
-            self._zeroconf = None
+        """Take it back, in the thread, soon."""
+        self._over.set()
+
+    def _run(self) -> None:
+        zeroconf = None
+        try:
+            from zeroconf import InterfaceChoice, Zeroconf
+
+            zeroconf = Zeroconf(InterfaceChoice.All if self._host in ANY else [self._host])
+            for kind in SERVICES:
+                if not self._over.is_set():
+                    zeroconf.register_service(self._service(kind), allow_name_change=True)
+            self.announced.set()
+            self._over.wait()
+        except Exception as error:  # no interface, no multicast, no zeroconf: never the show's end
+            self._on_fault(f"mDNS: {self._name} can't be announced ({error!r}); use its port")
+        finally:
+            if zeroconf is not None:
+                with contextlib.suppress(Exception):
+                    zeroconf.close()
+
+    def _service(self, kind: str) -> Any:
+        from zeroconf import ServiceInfo
+
+        every = self._host in ANY
+        return ServiceInfo(
+            kind,
+            f"{self._name[:50]}.{kind}",
+            self._port,
+            parsed_addresses=_addresses() if every else [self._host],
+            server=f"{_letters(socket.gethostname())}-kfx-{self._port}.local.",
+            properties={"txtvers": "1"},
+        )
 
 
 def _addresses() -> list[str]:

@@ -13,7 +13,7 @@ from typing import Any
 
 from kfx.errors import KfxError
 from kfx.sync import midi_map
-from kfx.sync.controls import Controls, Counts, Signals
+from kfx.sync.controls import PREFIX, Controls, Counts, Signals
 from kfx.sync.midi_map import Mapping
 
 NEAR = 2.5 / 127  # a knob that is so close has met the value
@@ -71,7 +71,13 @@ class MidiControls:
         return self._learning
 
     def learn(self, address: str) -> None:
-        """Map the control that is moved next to `address`; "" gives up."""
+        """Map the control that is moved next to `address`; "" gives up.
+
+        ``/kfx/v1`` may be left out. Raises `KfxError` where there is no such address.
+        """
+        if address:
+            address = address if address.startswith("/") else f"{PREFIX}/{address}"
+            self._controls.get(address)
         with self._lock:
             self._learning = address
 

@@ -26,9 +26,8 @@ from kfx.sync.controls import PREFIX, AllowList, Controls, Counts
 from kfx.sync.osc_packet import Message
 
 LOOPBACK = "127.0.0.1"
-RATE = 2000.0  # messages a second that are carried out; of more, the last one of each address waits
+RATE = 1000.0  # messages a second that are carried out; of more, the last one of each address waits
 BURST = 500
-MOST_AT_ONCE = 20000  # packets read before the first is carried out
 MOST_WAITING = 2000  # addresses; what comes beyond is dropped and counted
 PANIC = f"{PREFIX}/panic"
 _WAIT_S = 0.25
@@ -106,7 +105,7 @@ class Inbox:
 
 
 class OscIn:
-    """A UDP port whose messages go to an `Inbox`, in a thread of its own until `close`.
+    """A UDP port whose messages go to an `Inbox`, in threads of its own until `close`.
 
     Whoever isn't on the allow-list is refused unread. Floods: `RATE` messages a second are
     carried out; what comes faster waits, and of each address only the last message.
@@ -138,28 +137,35 @@ class OscIn:
         self._waiting: deque[tuple[Message, str]] = deque()
         self._compact_at = BURST
         self._tokens, self._since = float(BURST), now()
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="kfx-osc-in", daemon=True)
-        self._thread.start()
+        self._over = False
+        self._news = threading.Condition()
+        self._threads = [
+            threading.Thread(target=run, name=f"kfx-osc-{what}", daemon=True)
+            for what, run in (("in", self._read), ("do", self._work))
+        ]
+        for thread in self._threads:
+            thread.start()
 
     @property
     def counts(self) -> Counts:
         return self._inbox.counts
 
     def close(self) -> None:
-        self._over.set()
-        self._thread.join()
+        with self._news:
+            self._over = True
+            self._news.notify()
+        for thread in self._threads:
+            thread.join()
         self._socket.close()
 
-    def _run(self) -> None:
-        while not self._over.is_set():
-            select.select([self._socket], [], [], 1 / RATE if self._waiting else _WAIT_S)
+    def _read(self) -> None:
+        """A thread that only reads, so that panic never waits for what is being carried out."""
+        while not self._over:
+            select.select([self._socket], [], [], _WAIT_S)
             self._drain()
-            self._work()
 
     def _drain(self) -> None:
-        """Read all that is there before anything is carried out: the system's buffer is small."""
-        for _ in range(MOST_AT_ONCE):
+        while not self._over:
             try:
                 data, sender = self._socket.recvfrom(_LARGEST)
             except (BlockingIOError, InterruptedError):
@@ -170,25 +176,33 @@ class OscIn:
                 self.counts.add("unwelcome")
                 continue
             by = f"osc {sender[0]}"
-            self._waiting.extend((one, by) for one in self._inbox.packet(data, by))
-            if len(self._waiting) > self._compact_at:
-                self._compact()
+            messages = [(one, by) for one in self._inbox.packet(data, by)]
+            with self._news:
+                self._waiting.extend(messages)
+                if len(self._waiting) > self._compact_at:
+                    self._compact()
+                self._news.notify()
 
     def _compact(self) -> None:
         """A flood: of each address the last message counts."""
         last = {one.address: (one, by) for one, by in self._waiting}
         self.counts.add("replaced", len(self._waiting) - len(last))
         self.counts.add("dropped", max(0, len(last) - MOST_WAITING))
-        self._waiting = deque(last.values())
-        while len(self._waiting) > MOST_WAITING:
-            self._waiting.popleft()
+        self._waiting = deque(list(last.values())[-MOST_WAITING:])
         self._compact_at = max(BURST, 2 * len(self._waiting))
 
     def _work(self) -> None:
-        while self._waiting and self._token():
-            self._inbox.carry_out(*self._waiting.popleft())
-        if not self._waiting:
-            self._compact_at = BURST
+        while True:
+            with self._news:
+                while not self._over and not (self._waiting and self._token()):
+                    # Without messages it waits for some, else for a token.
+                    self._news.wait(1 / RATE if self._waiting else None)
+                if self._over:
+                    return
+                message, by = self._waiting.popleft()
+                if not self._waiting:
+                    self._compact_at = BURST
+            self._inbox.carry_out(message, by)
 
     def _token(self) -> bool:
         now = self._now()

@@ -13,6 +13,7 @@ import json
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -25,8 +26,14 @@ from kfx.sync.osc_in import LOOPBACK, Inbox
 MOST_CLIENTS = 64
 MOST_BYTES = 1 << 16  # of a message from a client
 MOST_LISTENED = 4096  # paths of one client
-MOST_UNSENT = 1 << 20  # bytes; a client that reads slower is let go
+MOST_UNSENT = 1000  # messages; a client that reads slower is let go
 _ANSWER_S = 5.0
+
+
+@dataclass
+class _Client:
+    listens: set[str] = field(default_factory=set)
+    unsent: set[Any] = field(default_factory=set)
 
 
 class OscQuery:
@@ -48,7 +55,7 @@ class OscQuery:
     ) -> None:
         self._controls, self._inbox, self._allow = controls, inbox, allow or AllowList()
         self.host, self.port, self.name = host, port, name
-        self._clients: dict[Any, set[str]] = {}
+        self._clients: dict[Any, _Client] = {}
         self._loop = asyncio.new_event_loop()
         self._stop: asyncio.Event | None = None
         started: Future[int] = Future()
@@ -143,7 +150,7 @@ class OscQuery:
         from websockets.exceptions import ConnectionClosed
 
         by = f"osc {client.remote_address[0]}"
-        self._clients[client] = set()
+        self._clients[client] = _Client()
         try:
             async for message in client:
                 if isinstance(message, bytes):
@@ -163,7 +170,7 @@ class OscQuery:
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
             self._inbox.counts.add("malformed")
             return None
-        listened = self._clients.get(client, set())
+        listened = self._clients[client].listens
         if command == "LISTEN" and isinstance(data, str) and len(listened) < MOST_LISTENED:
             listened.add(data)
         elif command == "IGNORE" and isinstance(data, str):
@@ -178,10 +185,11 @@ class OscQuery:
         path, value = str(data.get("PATH")), data.get("VALUE", True)
         try:
             self._controls.set(path, value, by)
-        except KfxError as error:
-            return {"COMMAND": "SET_REFUSED", "DATA": {"PATH": path, "ERROR": str(error)}}
         except Exception as error:  # whatever was sent, the server goes on
-            return {"COMMAND": "SET_REFUSED", "DATA": {"PATH": path, "ERROR": repr(error)[:200]}}
+            self._inbox.counts.add("refused")
+            said = str(error) if isinstance(error, KfxError) else repr(error)[:200]
+            return {"COMMAND": "SET_REFUSED", "DATA": {"PATH": path, "ERROR": said}}
+        self._inbox.counts.add("done")
         return {"COMMAND": "SET_DONE", "DATA": {"PATH": path}}
 
     # Changes; in the thread of the subscription.
@@ -197,23 +205,25 @@ class OscQuery:
                 self._send(client, text)
             return
         packet = osc_packet.write(address, osc_packet.flat(value))
-        for client, paths in list(self._clients.items()):
-            if any(address == one or _under(address, one) for one in paths):
+        for client, state in list(self._clients.items()):
+            if any(address == one or _under(address, one) for one in list(state.listens)):
                 self._send(client, packet)
 
     def _send(self, client: Any, message: str | bytes) -> None:
-        transport = client.transport
-        if transport.get_write_buffer_size() > MOST_UNSENT:
-            transport.abort()
+        unsent = self._clients[client].unsent
+        if len(unsent) >= MOST_UNSENT:
+            self._inbox.counts.add("too slow")
+            client.transport.abort()
             return
         task = self._loop.create_task(_sent(client, message))
-        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        unsent.add(task)
+        task.add_done_callback(unsent.discard)
 
 
 async def _sent(client: Any, message: str | bytes) -> None:
     from websockets.exceptions import ConnectionClosed
 
-    with contextlib.suppress(ConnectionClosed):
+    with contextlib.suppress(ConnectionClosed, OSError):
         await client.send(message)
 
 

@@ -11,7 +11,7 @@ from kfx.sync.controls import Parameter
 _TAGS = {"float": "f", "int": "i", "bool": "T", "choice": "s", "file": "s", "text": "s"}
 _EXTENSIONS = (
     *("ACCESS", "VALUE", "RANGE", "DESCRIPTION", "TAGS", "EXTENDED_TYPE", "UNIT", "CLIPMODE"),
-    *("LISTEN", "PATH_CHANGED"),
+    *("CRITICAL", "LISTEN", "PATH_CHANGED"),
 )
 ATTRIBUTES = frozenset(
     ("FULL_PATH", "CONTENTS", "TYPE", "ACCESS", "VALUE", "RANGE", "DESCRIPTION", "TAGS")
@@ -47,6 +47,8 @@ def node(one: Parameter) -> dict[str, Any]:
         found["EXTENDED_TYPE"] = ["file"]
     elif one.kind == "vector" and one.range == ((0.0,) * 4, (1.0,) * 4):
         found["EXTENDED_TYPE"] = ["color.rgba"] * 4
+    if one.kind == "event":  # better sent over the WebSocket, where nothing is lost
+        found["CRITICAL"] = True
     found["TAGS"] = [one.kind]
     return found
 

@@ -55,6 +55,13 @@ class Tap:
             self._fixes.append(Fix(at, self._beat + (at - last) / period, 1 / period, self._new))
             self._new = False
 
+    def tempo(self, bpm: float, at: float, beat: float) -> None:
+        """Go on at `bpm` from the place `beat` at the monotonic time `at`, without taps."""
+        with self._lock:
+            self._taps.clear()
+            self.bpm, self._new = bpm, True
+            self._fixes.append(Fix(at, beat, bpm / 60.0, True))
+
     def read(self, at: float) -> list[Fix]:
         with self._lock:
             fixes, self._fixes = self._fixes, []

@@ -34,7 +34,7 @@ def printed(stats, width=110, **options):
 def test_the_screen_tells_what_matters():
     stats = stats_of()
     stats.warn("camera:0: the camera stopped sending")
-    text = printed(stats, urls=["http://127.0.0.1:8765/"], keys=True)
+    text = printed(stats, urls=[("preview", "http://127.0.0.1:8765/")], keys=True)
     for part in (
         "supernova  1280x720",
         "CLEAN",

@@ -13,6 +13,24 @@ from tests.faces import face_at, frame_of, picture, smiling, tick_of
 
 MOTIONS = [name for name in effects.names() if effects.find(name).kind == "motion"]
 PIXELS = picture(64, 36)
+# What each of them does to people: see `Motion`. A new effect has to say it here as well.
+PLAIN, REENACT, LIKENESS = (False, False), (True, False), (False, True)
+KINDS = {
+    "ai_motion": REENACT,
+    "asymmetry": REENACT,
+    "deadpan_step": REENACT,
+    "drift_features": REENACT,
+    "expr_amp": REENACT,
+    "expr_bank": REENACT,
+    "face_exchange": LIKENESS,
+    "frozen_portrait": REENACT,
+    "liquify": REENACT,
+    "micro_jitter": PLAIN,
+    "morph_cycle": LIKENESS,
+    "retarget": REENACT,
+    "ripple_skin": PLAIN,
+    "speed_ramp": PLAIN,
+}
 
 
 def performance(n=40):
@@ -48,6 +66,12 @@ def test_the_contract(name):
     assert all((a == b).all() for a, b in zip(first, again, strict=True)), "reset left something"
     fresh = drive(cls(), faces)
     assert all((a == b).all() for a, b in zip(first, fresh, strict=True))
+
+
+@pytest.mark.parametrize("name", MOTIONS)
+def test_it_says_what_it_does_to_people(name):
+    cls = effects.find(name).source
+    assert (cls.reenact, cls.likeness) == KINDS[name]
 
 
 @pytest.mark.parametrize("name", MOTIONS)

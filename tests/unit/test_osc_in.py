@@ -10,6 +10,7 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from kfx import clock
+from kfx.engine.tree import Parameter
 from kfx.errors import KfxError, UsageError
 from kfx.sync import osc_in, osc_packet
 from kfx.sync.controls import AllowList, Signals
@@ -233,3 +234,25 @@ def test_specs():
     assert osc_in.parse("9600") == ("127.0.0.1", 9600)
     assert osc_in.parse("0.0.0.0:9600") == ("0.0.0.0", 9600)
     assert osc_in.parse("[::1]:9600") == ("::1", 9600)
+
+
+def test_panic_comes_through_while_a_setter_hangs_and_the_desk_is_busy():
+    desk, _, switches = desk_of()
+    hangs, go = threading.Event(), threading.Event()
+
+    def slow(value):
+        hangs.set()
+        go.wait(10.0)
+
+    desk.register(Parameter("/kfx/v1/slow", "event"), slow)
+    port = OscIn(Inbox(desk))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sender:
+        sender.sendto(message("/kfx/v1/slow").dgram, ("127.0.0.1", port.port))
+        assert hangs.wait(5.0)
+        with desk._lock:  # a preset is being written to a slow disk
+            sender.sendto(message("/kfx/v1/panic").dgram, ("127.0.0.1", port.port))
+            switches.changed.wait(5.0)
+            assert switches.shown == "clean"
+    go.set()
+    port.close()
+    desk.close()

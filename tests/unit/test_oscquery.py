@@ -10,8 +10,11 @@ from hypothesis import strategies as st
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
+from kfx import clock
+from kfx.engine.tree import Parameter
 from kfx.errors import KfxError, UsageError
-from kfx.sync import osc_packet, oscquery_tree
+from kfx.sync import osc_packet, oscquery, oscquery_tree
+from kfx.sync.announce import Announce
 from kfx.sync.controls import AllowList
 from kfx.sync.osc_in import Inbox
 from kfx.sync.oscquery import OscQuery
@@ -32,6 +35,7 @@ TYPES = {
     "EXTENDED_TYPE": list,
     "UNIT": list,
     "CLIPMODE": list,
+    "CRITICAL": bool,
 }
 
 
@@ -177,8 +181,30 @@ def test_a_message_that_is_too_large_ends_only_its_connection(served):
     assert get(server, "/kfx/v1/mode")[0] == 200
 
 
+def test_a_client_that_never_reads_is_let_go_and_the_others_hear_on(served, monkeypatch):
+    desk, server = served
+    monkeypatch.setattr(oscquery, "MOST_UNSENT", 10)
+    desk.register(Parameter("/kfx/v1/text", "text", ""), lambda value: None)
+    with connect(
+        f"ws://127.0.0.1:{server.port}", proxy=None, max_queue=1, close_timeout=0.1
+    ) as deaf:
+        deaf.send(json.dumps({"COMMAND": "LISTEN", "DATA": "/"}))
+        for i in range(2000):
+            desk.tell("/kfx/v1/text", f"{i} " + "x" * 200_000)
+            clock.pause(0.001)
+            if server._inbox.counts["too slow"]:
+                break
+        assert server._inbox.counts["too slow"]
+    with connect(f"ws://127.0.0.1:{server.port}", proxy=None) as good:
+        good.send(json.dumps({"COMMAND": "LISTEN", "DATA": "/kfx/v1/text"}))
+        good.send(json.dumps({"COMMAND": "SET", "DATA": {"PATH": "/kfx/v1/text", "VALUE": "on"}}))
+        said = [good.recv(timeout=5) for _ in range(2)]
+        assert osc_packet.write("/kfx/v1/text", ["on"]) in said
+    desk.unregister("/kfx/v1/text")
+
+
 @given(st.text(max_size=40), st.text(max_size=20))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_no_path_breaks_the_answers(path, query):
     desk, _, _ = desk_of()
     server = object.__new__(OscQuery)
@@ -224,3 +250,24 @@ def test_nobody_there_says_what_to_do():
         show.set("/kfx/v1/panic")
     with pytest.raises(KfxError, match="start kfx live"):
         Client(port=9).node()
+
+
+def test_a_show_is_found_by_its_name():
+    """By mDNS on loopback, where this machine's loopback carries multicast."""
+    zeroconf = pytest.importorskip("zeroconf")
+    try:
+        listener = zeroconf.Zeroconf(["127.0.0.1"])
+    except OSError as error:
+        pytest.skip(f"no multicast on loopback: {error}")
+    announce = Announce("kfx test", "127.0.0.1", 9600)
+    try:
+        if not announce.announced.wait(15.0):
+            pytest.skip("mDNS can't announce anything on this machine's loopback")
+        info = listener.get_service_info("_oscjson._tcp.local.", "kfx test._oscjson._tcp.local.")
+        if info is None:
+            pytest.skip("no multicast on loopback reaches another socket")
+        assert info.port == 9600
+        assert info.parsed_addresses() == ["127.0.0.1"]
+    finally:
+        announce.close()
+        listener.close()

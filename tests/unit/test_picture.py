@@ -137,3 +137,31 @@ def test_faces_and_hands_of_a_smaller_picture():
     assert np.allclose((face.pose @ corner)[:3], (was.pose @ corner)[:3] / 2)
     assert np.allclose(small.hands[0], hand / 2)
     assert (tick.index, tick.time, tick.dt) == (small.index, small.time, small.dt)
+
+
+def test_the_time_that_a_new_look_takes_to_compile_is_not_held_against_it(clock, stats):
+    chain = Chain(clock, 7)
+    chain.cost, chain.idle = 0.5, False
+    picture, draw = drawing(clock, stats, chain)
+    assert draw(20) == [7] * 20
+    assert picture.busy
+    chain.idle = True
+    assert draw(6) == [7] * 5 + ["plate"]
+    assert not picture.busy
+
+
+def test_a_look_that_failed_gives_way_to_the_next_one_at_once(clock, stats):
+    chain = Chain(clock, 7)
+    chain.fault, chain.settled, chain.idle = RuntimeError("oh"), True, True
+    _, draw = drawing(clock, stats, chain)
+    draw(20)
+    asked = len(chain.ticks)
+    draw(3)
+    assert len(chain.ticks) == asked  # paused
+    chain.settled = False  # somebody asks for another look
+    draw(1)
+    chain.idle = False  # it is compiled
+    draw(3)
+    assert len(chain.ticks) == asked + 4
+    chain.fault, chain.settled, chain.idle = None, True, True
+    assert draw(2) == [7, 7]

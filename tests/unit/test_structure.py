@@ -14,8 +14,10 @@ LONGEST = 400  # lines
 
 # From the top down. Inside a level, parts don't import each other.
 LAYERS = (
-    {"cli", "panel", "__main__"},
+    {"cli", "__main__"},
+    {"panel"},
     {"engine"},
+    {"shows", "takes"},
     {"presets"},
     {"effects", "motion"},
     {"sources", "tracking", "sync", "render", "neural", "sinks"},
@@ -23,7 +25,10 @@ LAYERS = (
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 BOTTOM = LAYERS[-1]  # modules of values and constants, which may use each other
-PAIRS = {("__main__", "cli")}  # `python -m kfx` is the command line under another name
+PAIRS = {  # on one level, and yet one opens the other
+    ("__main__", "cli"),
+    ("cli", "panel"),
+}
 
 
 def relative(path: Path) -> str:

@@ -1,0 +1,192 @@
+"""Takes of live shows: recorded beside the show, and rendered again to the bit."""
+
+import json
+import threading
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from kfx import presets, sources, takes
+from kfx.cli import main
+from kfx.engine import live, retake
+from kfx.engine.switches import Switches
+from kfx.engine.take_recorder import TakeRecorder
+from kfx.engine.ticks import Ticks
+from kfx.sinks import null
+from kfx.sync.grid import steady
+from kfx.sync.song import SongClock
+from kfx.takes import clock_log
+from kfx.takes.faces import FaceTrack
+from tests.shows import Sink
+
+FRAMES = 14
+SPEC = "performer?size=192x108&fps=24"
+
+
+class Lockstep:
+    """The performer, each frame given once the one before was sent: nothing is dropped."""
+
+    def __init__(self, sent, count=FRAMES):
+        self._source = sources.open(SPEC, stop_s=Fraction(count, 24))
+        self.info = self._source.info
+        self._sent = sent
+
+    def frames(self):
+        for frame in self._source.frames():
+            yield frame
+            assert self._sent.wait_for(frame.index)
+
+    def close(self):
+        self._source.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *exc):
+        self.close()
+
+
+class Collect(Sink):
+    """Keeps every shot and acts on some."""
+
+    def __init__(self, acts=()):
+        super().__init__()
+        self._acts = dict(acts)
+        self._changed = threading.Condition()
+
+    def write(self, shot):
+        super().write(shot)
+        if shot.drawn is not None or shot.mode != "freeze":
+            self._acts.pop(shot.tick.frame.index, lambda: None)()
+        with self._changed:
+            self._changed.notify_all()
+
+    def wait_for(self, index):
+        with self._changed:
+            return self._changed.wait_for(
+                lambda: self.shots and self.shots[-1].tick.frame.index >= index, 30.0
+            )
+
+
+@pytest.fixture
+def run(monkeypatch, gl):
+    """A live show of the performer in lockstep; returns its shots."""
+
+    def run(preset, recorder=None, acts=(), switches=None, tracker="truth", ticks=None):
+        sink = Collect(acts)
+        monkeypatch.setattr(null, "open_sink", lambda spec, stream: sink)
+        live.run(
+            lambda: Lockstep(sink),
+            presets.load(preset),
+            ["null"],
+            tracker=tracker,
+            takes=recorder,
+            switches=switches,
+            ticks=ticks,
+        )
+        return sink.shots
+
+    return run
+
+
+def again(folder, preset, out, **options):
+    """The shots of a take rendered with another look, and its moments."""
+    shots = []
+    take = takes.load(folder)
+    retake.render(take, presets.load(preset), str(out), on_shot=shots.append, **options)
+    return shots, clock_log.load(take.file("clock"))
+
+
+def drawn(shots):
+    return {s.tick.frame.index: s.pixels for s in shots if s.drawn is not None}
+
+
+@pytest.mark.parametrize("tracker", ["truth", "mediapipe"])
+def test_a_take_with_another_look_is_what_live_would_have_shown_to_the_bit(run, tmp_path, tracker):
+    recorder = TakeRecorder(tmp_path, "A001")
+    first = run("ballad_film", recorder, tracker=tracker)
+    assert len(drawn(first)) == FRAMES
+    for preset in ("supernova", "ballad_film"):
+        wanted = drawn(run(preset, tracker=tracker))
+        shots, moments = again(tmp_path / "A001_T01", preset, tmp_path / f"{preset}.mov")
+        assert len(shots) == len(moments)
+        told = {m.tick["index"]: s.pixels for m, s in zip(moments, shots, strict=True) if m.drawn}
+        assert told.keys() == wanted.keys()
+        for index, pixels in wanted.items():
+            assert np.array_equal(told[index], pixels), f"{preset}: frame {index} differs"
+    assert not np.array_equal(drawn(first)[5], wanted[5]) or preset == "ballad_film"
+
+
+def test_what_the_operator_hid_is_hidden_again(run, tmp_path):
+    switches = Switches()
+    acts = {
+        3: lambda: switches.set("black"),
+        5: lambda: switches.set("freeze"),
+        7: lambda: switches.set("clean"),
+        9: lambda: switches.set("live"),
+    }
+    shots = run("supernova", TakeRecorder(tmp_path, "S12"), acts, switches)
+    told, moments = again(tmp_path / "S12_T01", "supernova", tmp_path / "again.mov")
+    assert {m.mode for m in moments} >= {"live", "black", "clean", "freeze"}
+    assert len(told) == len(shots)
+    for one, other in zip(told, shots, strict=True):
+        assert np.array_equal(one.pixels, other.pixels)
+
+
+def test_a_take_holds_everything_with_one_timecode(run, tmp_path):
+    song = SongClock(steady(120.0))
+    shots = run("ballad_film", TakeRecorder(tmp_path, "A001"), ticks=Ticks(song))
+    take = takes.load(tmp_path / "A001_T01")
+    assert {one["role"] for one in take.data["files"]} == {
+        *("plate", "picture", "faces", "landmarks", "clock", "controls")
+    }
+    assert all(len(one["sha256"]) == 64 for one in take.data["files"])
+    assert take.data["frames"] == len(shots)
+    assert take.data["effects"][0]["id"] == "decal_uv"
+    moments = clock_log.load(take.file("clock"))
+    codes = [m.timecode for m in moments]
+    rows = take.file("landmarks").read_text().splitlines()
+    assert [row.split(",")[1] for row in rows[2:]] == codes
+    assert rows[2].split(",")[2:4] == ["1", "1.0000"]
+    for role in ("plate", "picture"):
+        with sources.open(str(take.file(role))) as source:
+            frames = list(source.frames())
+        assert [frame.timecode for frame in frames] == codes
+        if role == "plate":
+            for frame, shot in zip(frames, shots, strict=True):
+                assert np.array_equal(frame.pixels, shot.tick.frame.pixels)
+    track = FaceTrack(take.file("faces"))
+    for moment, shot in zip(moments, shots, strict=True):
+        (face,) = track.at(moment.shot)
+        (live_face,) = (shot.drawn or shot.tick).faces
+        assert np.array_equal(face.landmarks, live_face.landmarks)
+        assert (face.iod, face.presence, face.age) == (
+            *(live_face.iod, live_face.presence, live_face.age),
+        )
+        assert dict(face.blendshapes) == dict(live_face.blendshapes)
+
+
+def test_a_show_plays_on_a_take(run, tmp_path):
+    run("ballad_film", TakeRecorder(tmp_path, "A001"))
+    show = tmp_path / "show.toml"
+    show.write_text(
+        "bpm = 120\nlength = 9\n[[cue]]\nat = 0.25\nblack = true\n[[cue]]\nat = 0.4\nlive = true\n"
+    )
+    shots, moments = again(tmp_path / "A001_T01", "none", tmp_path / "o.mov", show=str(show))
+    black = [
+        m.tick["index"] for m, s in zip(moments, shots, strict=True) if not s.pixels[..., :3].any()
+    ]
+    assert black == [6, 7, 8, 9]  # 0.25 s is frame 6; 0.4 s is nearest to frame 10
+
+
+def test_kfx_render_takes_a_take(run, tmp_path, capsys):
+    run("ballad_film", TakeRecorder(tmp_path, "A001"))
+    take = tmp_path / "A001_T01"
+    assert main(["render", str(take), "-p", "none", "-o", str(tmp_path / "o.mp4")]) == 0
+    assert "frames 192x108 at 24/1" in capsys.readouterr().out
+    assert (
+        main(["render", str(take), "-p", "none", "-o", str(tmp_path / "o.mp4"), "--to", "1"]) == 2
+    )
+    assert main(["take", "list", str(tmp_path), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)[0]["preset"] == "ballad_film"

@@ -4,7 +4,8 @@ Tempo: the lag at which the onsets repeat, among 85 to 175 beats a minute, so ne
 of what people dance to. Beats: dynamic programming over the onsets (D. Ellis, Beat Tracking by
 Dynamic Programming, 2007). A produced song has one tempo: where a straight line through the beats
 explains them, the grid is that line, fitted to the attacks themselves; else the beats stay as
-they were found.
+they were found. A short file whose length is 2, 4, 8 … beats of the tempo heard when it is played
+over and over is a loop: cut on the beat, with the first one at its start.
 """
 
 from __future__ import annotations
@@ -32,6 +33,8 @@ AGREE = 0.8  # of the beats on the line: one tempo
 COMB = 0.8  # of the onsets that free beats meet: a steady grid that meets so many is right
 HALF = 0.4  # of all: the half beat repeats so well that it is the beat
 MIN_S = 2.0
+LOOP_S, LOOP_MIN_S, AROUND_S = 20.0, 0.5, 40.0  # a loop's length, and how long it is played
+LOOP_NEAR = 0.003  # how near its tempo by length is to the one heard
 
 Floats = npt.NDArray[np.float64]
 
@@ -55,12 +58,28 @@ class _Onsets:
 def find(samples: npt.NDArray[np.float32], sample_rate: int, *, beats_per_bar: int = 4) -> Grid:
     """The grid of a song, (n,) or (n, channels). Raises `KfxError` where there is no beat."""
     mono = samples.mean(axis=1) if samples.ndim == 2 else samples
-    if len(mono) < MIN_S * sample_rate:
+    if len(mono) < LOOP_MIN_S * sample_rate:
         raise KfxError(f"it lasts {len(mono) / sample_rate:.1f} s; {MIN_S:g} s are needed")
     if float(np.abs(mono).max()) < 1e-4:
         raise KfxError("it is silent")
+    length_s = len(mono) / sample_rate
     fewer = max(1, round(sample_rate / ABOUT_HZ))
     mono = mono[: len(mono) // fewer * fewer].reshape(-1, fewer).mean(axis=1)
+    if length_s <= LOOP_S and (loop := _loop(mono, sample_rate / fewer, length_s)):
+        count, sure = loop
+        beats = tuple(length_s * i / count for i in range(count))
+        bars = beats[::beats_per_bar]
+        bpm = 60.0 * count / length_s
+        return Grid(
+            bpm,
+            beats,
+            bars,
+            beats_per_bar=beats_per_bar,
+            source="kfx beats: a loop",
+            confidence=sure,
+        )
+    if length_s < MIN_S:
+        raise KfxError(f"it lasts {length_s:.1f} s and is no loop; {MIN_S:g} s are needed")
     onsets = _onsets(np.asarray(mono, np.float64), sample_rate / fewer)
     bpm = _tempo(onsets)
     beats = _track(onsets, bpm)
@@ -87,6 +106,18 @@ def find(samples: npt.NDArray[np.float32], sample_rate: int, *, beats_per_bar: i
         source="kfx beats: " + ("one tempo" if steady else "free tempo"),
         confidence=round(explained * (0.7 + 0.3 * clear) * (1.0 if steady else 0.7), 3),
     )
+
+
+def _loop(mono: Floats, rate: float, length_s: float) -> tuple[int, float] | None:
+    """How many beats the sound has if it is a loop, and how sure that is."""
+    counts = [2**k for k in range(1, 7) if SLOWEST <= 60.0 * 2**k / length_s <= FASTEST]
+    if not counts:
+        return None
+    heard = _tempo(_onsets(np.tile(mono, math.ceil(AROUND_S / length_s)), rate))
+    off = [abs(heard * length_s / 60.0 / count - 1.0) for count in counts]
+    if min(off) >= LOOP_NEAR:
+        return None
+    return counts[int(np.argmin(off))], round(1.0 - 0.5 * min(off) / LOOP_NEAR, 3)
 
 
 def _onsets(mono: Floats, rate: float) -> _Onsets:

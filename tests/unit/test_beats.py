@@ -65,6 +65,23 @@ def test_a_steady_song_is_found_to_the_millisecond(bpm):
     assert "one tempo" in found.source
 
 
+@pytest.mark.parametrize(("bpm", "count"), [(136.884, 4), (97.0, 8), (148.0, 16)])
+def test_a_loop_is_cut_on_its_beats(bpm, count):
+    whole, _ = song(bpm, first=0.0, seconds=count * 60 / bpm + 1.0)
+    length = count * 60 / bpm
+    found = beats.find(whole[: round(length * SR)], SR)
+    assert found.source == "kfx beats: a loop"
+    assert found.bpm == pytest.approx(bpm, abs=0.01)
+    np.testing.assert_allclose(found.beats, np.arange(count) * 60 / bpm, atol=1e-3)
+
+
+def test_a_piece_of_a_song_is_no_loop():
+    wave, _ = song(131.0, first=0.17, seconds=9.2)
+    found = beats.find(wave, SR)
+    assert found.source != "kfx beats: a loop"
+    assert found.bpm == pytest.approx(131.0, abs=0.3)
+
+
 def test_a_band_that_drifts_keeps_its_own_beats():
     wave, true = song(110, swing_s=0.12, seconds=40)
     found = beats.find(wave, SR)

@@ -123,10 +123,19 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Shot:
-    """What a sink gets: the finished picture and the moment it belongs to."""
+    """What a sink gets: the finished picture and the moment it belongs to.
+
+    `tick` has the index and time at which the shot is sent. For whoever records what was done:
+    `drawn` is the tick that the effects drew, None where they didn't, and `mode` what was shown
+    of it: ``live``, the plate (``clean``), ``black``, or the picture before (``freeze``). A
+    `filler` was sent while the loop had nothing to show.
+    """
 
     pixels: Pixels
     tick: Tick
+    drawn: Tick | None = None
+    mode: str = "live"
+    filler: bool = False
 
 
 @dataclass(frozen=True, slots=True)

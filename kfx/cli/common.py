@@ -91,3 +91,20 @@ def quiet_libraries() -> Iterator[None]:
         os.dup2(kept, 2)
         os.close(kept)
         shown.close()
+
+
+def pins_of(texts: list[str]) -> dict[int, str]:
+    """Slot → name of ``--pin SLOT=NAME``. Raises `UsageError` naming the one that is wrong."""
+    from kfx.types import MAX_FACES
+
+    pins: dict[int, str] = {}
+    for text in texts:
+        slot, _, name = (part.strip() for part in text.partition("="))
+        if not slot.isdecimal() or not name or int(slot) >= MAX_FACES:
+            raise UsageError(
+                f"--pin {text}: write SLOT=NAME, a slot of 0..{MAX_FACES - 1}, e.g. 0=lead"
+            )
+        if int(slot) in pins or name.casefold() in map(str.casefold, pins.values()):
+            raise UsageError(f"--pin {text}: this slot or name is pinned twice")
+        pins[int(slot)] = name
+    return pins

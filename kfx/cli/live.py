@@ -62,6 +62,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run the engine in a process apart and replace it when it dies or hangs; virtual "
         "cameras stay open meanwhile",
     )
+    parser.add_argument(
+        "--pin",
+        action="append",
+        default=[],
+        metavar="SLOT=NAME",
+        help="name a slot and keep it for its performer, e.g. 0=lead: presets route by it; "
+        "may be repeated",
+    )
     parser.add_argument("--plain", action="store_true", help="news lines instead of the screen")
     live_inputs.add_arguments(parser)
     live_show.add_arguments(parser)
@@ -83,8 +91,9 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--seconds {options.seconds:g}: must be more than 0")
     preset = presets.with_settings(presets.load(options.preset), options.set)
     kind = sources.parse(options.input, size=size, rate=rate).kind
-    recorded = any(sinks.kind_of(spec) == "file" for spec in options.out)
+    recorded = options.take or any(sinks.kind_of(spec) == "file" for spec in options.out)
     inputs = live_inputs.inputs_of(options)
+    pins = common.pins_of(options.pin)
     mode = options.mode or ("latency" if kind == "camera" and not recorded else "exact")
 
     if options.supervise:
@@ -105,7 +114,7 @@ def run(options: argparse.Namespace) -> int:
         switches = Switches()
         extras = live_show.Extras(options, switches, float(1 / (out_rate or rate or 30)))
         inputs, preset = extras.inputs(inputs), extras.preset or preset
-        frame_s, panel = extras.frame_s, live_panel.PanelExtra(options)
+        frame_s, panel = extras.frame_s, live_panel.PanelExtra(options, extras.show)
         begins = [*extras.begins, *panel.begins]
         with (
             Session(inputs, switches, frame_s=frame_s, extras=begins) as session,
@@ -125,6 +134,8 @@ def run(options: argparse.Namespace) -> int:
                 size=size,
                 seconds=options.seconds,
                 tracker=options.tracker,
+                pins=pins,
+                command=session.command,
                 ticks=session.ticks,
                 on_look=session.begin,
                 takes=extras.takes,

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from kfx.engine.stats import Stats
     from kfx.panel.pictures import Pictures
     from kfx.panel.server import Panel
+    from kfx.shows import Show
 
 OFF = "off"
 LOOPBACK, PORT = "127.0.0.1", 8770
@@ -49,9 +50,9 @@ class PanelExtra:
     Raises `UsageError` for an option that can't be understood.
     """
 
-    def __init__(self, options: argparse.Namespace) -> None:
+    def __init__(self, options: argparse.Namespace, show: Show | None = None) -> None:
         self._asked_for = options.panel is not None
-        self._address = address_of(options.panel)
+        self._address, self._show = address_of(options.panel), show
         self.panel: Panel | None = None
         self.ends: list[Pictures] = []
         self.begins: list[Callable[[Session], Callable[[], None]]] = []
@@ -93,6 +94,8 @@ class PanelExtra:
             session.fault(str(error))  # nobody asked for it: the show goes on without
             return lambda: None
         self.panel = panel
+        if self._show is not None:
+            panel.play(self._show)
         if panel.pairing_url:
             print(qr(panel.pairing_url), file=sys.stderr)
             print(f"panel: {panel.lan_url}  code {panel.roles.code}", file=sys.stderr, flush=True)

@@ -64,7 +64,12 @@ class Screen:
     def ready(self, stats: Stats, sinks: list[Any], *, panel: str | None = None) -> None:
         """The sinks are open: `live.run` calls this once."""
         self._stats = stats
-        self._urls = [("preview", url) for sink in sinks if (url := getattr(sink, "url", None))]
+        # A sink is called what its module is: preview, obs.
+        self._urls = [
+            (type(sink).__module__.rpartition(".")[2], url)
+            for sink in sinks
+            if (url := getattr(sink, "url", None))
+        ]
         self._urls += [("panel", panel)] if panel else []
         if self._live:
             self._live.start()

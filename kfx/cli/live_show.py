@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from kfx.engine.switches import Switches
     from kfx.engine.take_recorder import TakeRecorder
     from kfx.presets import Preset
+    from kfx.shows import Show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--take",
         metavar="DIR",
-        help="record takes there, the first at once: plate, picture, tracks, clock, controls",
+        help="record takes there, the first at once: plate, picture, tracks, clock, controls; "
+        "with --rate at a constant rate, else every picture lies where it came",
     )
     group.add_argument("--slate", default="A001", help="of the takes (default: A001)")
     group.add_argument("--standby", action="store_true", help="roll only when told: /take/roll")
@@ -76,6 +78,11 @@ class Extras:
         return TakeRecorder(
             Path(options.take), options.slate, rolls=not options.standby, about=about
         )
+
+    @property
+    def show(self) -> Show | None:
+        """The show with its cues, where there is one."""
+        return self._show.show if self._show else None
 
     @property
     def preset(self) -> Preset | None:

@@ -15,6 +15,7 @@ from kfx.engine.modulate import Knobs, Values
 from kfx.engine.motions import Motions
 from kfx.engine.nets import NetLayer, wants_person
 from kfx.engine.plan import Moving, Plan, Step, compile_plan, loosened, shader_of
+from kfx.engine.quality import full
 from kfx.engine.routing import routed
 from kfx.engine.step_images import StepImages
 from kfx.engine.warping import Warping, undone
@@ -55,12 +56,13 @@ class Chain:
         later: bool = False,
         pace: Pace = Inline,
         care: Callable[[Preset], Care] = Strict,
+        quality: Callable[[], float] = full,
     ) -> None:
         """`aov` names images that are drawn whole for others to read, whoever asks or not.
 
         With `hands` those of a tick hide the faces behind them. With `later` nothing is compiled
         yet: `build` does it, step by step. `pace` says when nets run: with every frame, or beside;
-        `care` what becomes of faults.
+        `care` what becomes of faults, `quality` how finely costly looks are drawn (0..1).
         """
         self.plan: Plan = compile_plan(preset, join=join)
         self.care = care(preset)
@@ -79,6 +81,7 @@ class Chain:
         self._programs: dict[int, Program] = {}  # by the place of a step's first link
         self._nets: dict[int, NetLayer] = {}
         self._pace = pace
+        self._quality = quality
         self._uniforms: dict[int, dict[str, Any]] = {}
         self._values: list[Values] = [link.values for link in preset.chain]
         self._warping: Warping | None = None
@@ -375,6 +378,7 @@ class Chain:
             "beat": tick.beat,
             "bar": tick.bar,
             "energy": tick.energy,
+            "kfx_quality": self._quality(),
             "iod": max((face.iod for face in faces), default=0.0),
         }
 

@@ -39,7 +39,7 @@ class Output:
         self.spec, self.sink, self.failed = spec, sink, False
         self._lost = False
         self._reopen = reopen
-        self._first = sink  # whoever opened it closes it
+        self._first = sink  # closed at the end of the show, others as soon as they fail
         self._over = threading.Event()
         self._stats = stats
         self._times = stats.latency.setdefault(spec, Times())
@@ -75,6 +75,22 @@ class Output:
         if self._thread.is_alive():
             self.failed = True
             self._stats.warn(f"{self.spec}: didn't finish within {FINISH_S:.0f} s; left behind")
+        self.note_news()
+
+    def __enter__(self) -> Output:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: object
+    ) -> None:
+        """Close its first sink, or abort it where the show ended by an error.
+
+        A sink that can't be closed is told of: the others are closed all the same.
+        """
+        try:
+            self._first.__exit__(kind, value, trace)
+        except Exception as error:
+            self._fail(str(error) or repr(error), discard=True)
         self.note_news()
 
     def note_news(self) -> None:
@@ -194,18 +210,25 @@ class Outputs:
             if self.last is not seen:
                 return False
             again = seen is not None and seen.tick.frame.captured == tick.frame.captured
-            self._hand_out(pixels, tick, None, mode, again=again)
+            self._hand_out(pixels, tick, None, mode, again=again, filler=True)
             return True
 
     def _hand_out(
-        self, pixels: Pixels, tick: Tick, drawn: Tick | None, mode: str, *, again: bool
+        self,
+        pixels: Pixels,
+        tick: Tick,
+        drawn: Tick | None,
+        mode: str,
+        *,
+        again: bool,
+        filler: bool = False,
     ) -> float:
         last = self.last
         index = 0 if last is None else last.tick.index + 1
         time = self._next_time(tick.time)
         if (index, time) != (tick.index, tick.time):
             tick = replace(tick, index=index, time=time)
-        shot = self.last = Shot(pixels, tick, drawn, mode)
+        shot = self.last = Shot(pixels, tick, drawn, mode, filler)
         now = self.last_at = clock.now()
         for end in self.ends:
             end.put(shot)

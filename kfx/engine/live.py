@@ -2,15 +2,16 @@
 
 Capture runs in its own thread, drawing here, each sink in its own thread behind a mailbox of
 depth one; tracking here (`exact`) or beside (`latency`). A late frame is skipped and counted,
-never owed. A fault is reported once: a failing tracker means no faces, a failing effect the clean
-plate, a failing recording its end; any other sink is opened again, and a lost camera is its last
-picture until it is back.
+never owed. A fault is reported once: a failing tracker means no faces, a failing effect the
+picture without it, a failing recording its end; any other sink is opened again, and a lost camera
+is its last picture until it is back.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from fractions import Fraction
@@ -19,10 +20,11 @@ from functools import partial
 import numpy as np
 
 from kfx import clock, sinks
-from kfx.engine import lifeline
+from kfx.engine import lifeline, quality
 from kfx.engine.autobypass import AutoBypass
 from kfx.engine.capture import Capture, Opener
 from kfx.engine.chain import Chain
+from kfx.engine.changes import resizes
 from kfx.engine.deliver import End, Output, Outputs, is_recording
 from kfx.engine.follow import Ahead, Exact, Follower, Trackers
 from kfx.engine.governor import Governor, Lever
@@ -52,6 +54,8 @@ SCALES = (1.0, 0.75, 0.5)  # of width and height, that the governor may draw at
 LEAST_SIDE = 240  # pixels; a smaller picture isn't worth drawing
 
 Status = Callable[[Stats], None]
+Command = Callable[[str, str], bool]
+"""Does what a sink's reader asks of the show, ``("mode", "clean")``; False if it can't be done."""
 
 
 def run(
@@ -71,6 +75,8 @@ def run(
     govern: bool = False,
     switches: Switches | None = None,
     levers: Sequence[Lever] = (),
+    pins: Mapping[int, str] | None = None,
+    command: Command | None = None,
     ticks: Ticks | None = None,
     on_look: Callable[[Look], None] | None = None,
     takes: TakeRecorder | None = None,
@@ -83,8 +89,9 @@ def run(
 
     `mode` is one of `MODES`. `rate` sends so many pictures a second whatever the source gives;
     without it each frame is sent as soon as it is drawn. `govern` holds the rate by giving things
-    up: tracking rate (in `latency`), how much nets run, then `levers` (effect quality), then the
-    size drawn at (not while recording, nor with a net in the chain).
+    up: tracking rate (in `latency`), how much nets run, `levers`, then effect quality and the size
+    drawn at (neither while recording; the size only where a look loses nothing by it).
+    `pins` names slots and keeps each for its performer. `command` takes what OBS asks for.
     `switches` are read every frame. `ticks` stand for a song other than a steady `bpm`. `on_look`
     is given the look before the show starts, to change it from any thread. `takes` records;
     `also` gets every picture as sinks do.
@@ -109,13 +116,12 @@ def run(
             overwrite=overwrite,
         )
         gpu = stack.enter_context(Gpu())
-        recorded = any(is_recording(spec) for spec in outputs)
+        recorded = takes is not None or any(is_recording(spec) for spec in outputs)
         plan = compile_plan(preset)
         has_nets = any(step.kind == "net" for step in plan.steps)
-        # A net's session may take hundreds of megabytes each time.
-        one_size = not govern or recorded or has_nets
+        one_size = not govern or recorded or (on_look is None and not resizes(preset))
         sizes = [size] if one_size else _sizes(size)
-        net_rate = NetRate()
+        net_rate, fineness = NetRate(), quality.Quality()
         stats = Stats(size, info.rate, gpu.renderer, tracker)
         care = partial(
             AutoBypass,
@@ -127,12 +133,29 @@ def run(
         chains: list[Chain | Look]
         if on_look is None:
             chains = [
-                stack.enter_context(Chain(gpu, preset, one, hands=hands, pace=net_rate, care=care))
+                stack.enter_context(
+                    Chain(
+                        gpu,
+                        preset,
+                        one,
+                        hands=hands,
+                        pace=net_rate,
+                        care=care,
+                        quality=fineness,
+                    )
+                )
                 for one in sizes
             ]
         else:
             look = Look(
-                gpu, preset, size, hands=hands, on_fault=stats.warn, pace=net_rate, care=care
+                gpu,
+                preset,
+                size,
+                hands=hands,
+                on_fault=stats.warn,
+                pace=net_rate,
+                care=care,
+                quality=fineness,
             )
             chains = [stack.enter_context(look)]
             on_look(look)
@@ -143,12 +166,16 @@ def run(
             stats.show["nets"] = chains[0].nets
         for note in info.notes:
             stats.warn(note)
+        opening = partial(_opened, stream=stream, command=command or partial(_switched, switches))
+        opened = stack.enter_context(ExitStack())
         ends = [
-            Output(
-                spec,
-                stack.enter_context(sinks.open(spec, stream)),
-                stats,
-                None if is_recording(spec) else partial(sinks.open, spec, stream),
+            opened.enter_context(
+                Output(
+                    spec,
+                    opening(spec),
+                    stats,
+                    None if is_recording(spec) else partial(opening, spec),
+                )
             )
             for spec in outputs
         ]
@@ -160,6 +187,10 @@ def run(
             or takes is not None
         )
         faces_of = stack.enter_context(Tracker(tracker, blendshapes=shapes))
+        for slot, name in (pins or {}).items():
+            faces_of.pin(slot, name)
+        for chain in chains:
+            (chain if isinstance(chain, Look) else chain.knobs).names = faces_of.names
         trackers = stack.enter_context(Trackers(faces_of, chains[0], stats))
         # Frames are timed from here on: loading MediaPipe and GL isn't the show.
         _warm_up(chains, trackers, size)
@@ -176,7 +207,8 @@ def run(
         period_s = float(1 / paced)
         ticks = ticks or Ticks(bpm)
         if takes is not None:
-            facts = Facts(info, stream, mode, ticks.lead_s, ticks.song.grid, takes.about)
+            grid, about = ticks.song.grid, takes.about
+            facts = Facts(info, stream, mode, ticks.lead_s, grid, about, faces_of.names)
             takes.open(facts, stats, lambda: chains[0].preset)
         all_ends: list[End] = [*ends, *([takes] if takes is not None else []), *also]
         sent = Outputs(all_ends, stats, paced, on_grid=rate is not None)
@@ -184,7 +216,9 @@ def run(
         picture = Picture(chains, stats, period_s=period_s)
         governor = None
         if govern:
-            given = [*_net_levers(net_rate, has_nets or on_look is not None), *levers]
+            given = [_net_lever(net_rate, chains[0]), *levers]
+            if not recorded:
+                given.append(_quality_lever(fineness, chains[0]))
             governor = Governor(period_s, _levers(follower, given, picture, chains[0], sizes))
             stats.show["governor"] = []
         keeper = Keeper(sent, capture, switches, stats, stop, period_s=period_s)
@@ -219,10 +253,26 @@ def run(
             follower.close()
             sent.finish()
             stats.ended = clock.now()
+            opened.__exit__(*sys.exc_info())
             stats.show["output"] = switches.shown
         if sent.all_failed:
             raise KfxError("; ".join(stats.warnings) or "every sink has failed")
         return stats
+
+
+def _opened(spec: str, stream: StreamInfo, command: Command) -> Sink:
+    """Open a sink; one that takes commands for the whole show hands them on."""
+    sink = sinks.open(spec, stream)
+    if hasattr(sink, "on_command"):
+        sink.on_command = command
+    return sink
+
+
+def _switched(switches: Switches, verb: str, value: str) -> bool:
+    """A command where nobody knows of presets."""
+    if verb == "mode":
+        switches.set(value)
+    return verb == "mode"
 
 
 def _sizes(size: tuple[int, int]) -> list[tuple[int, int]]:
@@ -233,11 +283,18 @@ def _sizes(size: tuple[int, int]) -> list[tuple[int, int]]:
     return [size, *(one for one in sizes if min(one) >= LEAST_SIDE)]
 
 
-def _net_levers(net_rate: NetRate, has_nets: bool) -> list[Lever]:
+def _net_lever(net_rate: NetRate, first: Chain | Look) -> Lever:
     def rest_at(level: int) -> None:
         net_rate.level = level
 
-    return [Lever("nets run", STEPS, rest_at)] if has_nets else []
+    return Lever("nets run", STEPS, rest_at, lambda: bool(first.nets))
+
+
+def _quality_lever(fineness: quality.Quality, first: Chain | Look) -> Lever:
+    def draw_as(level: int) -> None:
+        fineness.level = level
+
+    return Lever("effect quality", quality.STEPS, draw_as, lambda: quality.matters_to(first.preset))
 
 
 def _levers(

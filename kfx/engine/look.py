@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -20,6 +21,7 @@ from kfx.engine.changes import Change, Coming, Wanted, knobs_of, resizes
 from kfx.engine.crossfade import Between, Dissolve, Progress, fades_by_knobs, same_chain
 from kfx.engine.picture import scaled
 from kfx.engine.prepared import Prepared
+from kfx.engine.quality import full
 from kfx.errors import UsageError
 from kfx.neural.worker import Inline, Pace
 from kfx.params import Value
@@ -50,6 +52,7 @@ class Look:
         on_fault: Callable[[str], None] | None = None,
         at_once: bool = False,
         care: Callable[[Preset], Care] = Strict,
+        quality: Callable[[], float] = full,
     ) -> None:
         """Raises `KfxError` where the first preset can't be compiled. `pace` is for its nets.
 
@@ -57,15 +60,14 @@ class Look:
         """
         self.size = size
         self._gpu = gpu
-        self._aov = aov
-        self._with_hands = hands
         self._on_fault = on_fault or (lambda text: None)
-        self._pace = pace
-        self._care = care
+        self._make = partial(
+            Chain, gpu, aov=aov, hands=hands, pace=pace, care=care, quality=quality
+        )
         self._at_once = at_once
         self._full_size = self._next_size = size
         self._prepared = Prepared(self._later)
-        self._chain = Chain(gpu, preset, size, aov=aov, hands=hands, pace=pace, care=care)
+        self._chain = self._make(preset, size)
         self._dissolve = Dissolve(gpu)
         self._coming: Coming | None = None
         self._waiting: Change | None = None
@@ -172,11 +174,11 @@ class Look:
 
     @property
     def needs_person(self) -> bool:
-        return any(chain.needs_person for chain in self._chains())
+        return any(chain.needs_person for chain in (*self._chains(), *self._prepared.chains))
 
     @property
     def needs_hands(self) -> bool:
-        return any(chain.needs_hands for chain in self._chains())
+        return any(chain.needs_hands for chain in (*self._chains(), *self._prepared.chains))
 
     @property
     def needs_faces(self) -> bool:
@@ -212,10 +214,7 @@ class Look:
             chain.reset()
 
     def resize(self, size: tuple[int, int]) -> None:
-        """Draw at another size from when that is compiled; `size` is that one from then on.
-
-        Looks for which `resizes` is false go on at the size that the look was made for.
-        """
+        """Draw at another size once that is compiled; looks that don't `resizes` keep their own."""
         self._next_size = size
 
     @property
@@ -312,10 +311,12 @@ class Look:
             if fades:
                 chain.told = Between(old, chain.knobs, Progress(change.seconds, change.beats))
             return
-        new = ready = None if change.rebuild else self._prepared.take(change.preset)
+        size = change.size or (self.size if fades else self._size_of(change.preset))
+        new = ready = None if change.rebuild else self._prepared.take(change.preset, size)
         try:
-            size = None if fades else self._size_of(change.preset)
-            new = new or self._later(change.preset, change.size or size)
+            if change.size:  # the same look: what was left out of it stays so
+                new = self._make(change.preset, size, later=True, care=lambda _: chain.care)
+            new = new or self._later(change.preset, size)
             steps = iter(()) if ready else new.build()
             if self._at_once:
                 steps = iter(list(steps))
@@ -334,16 +335,7 @@ class Look:
 
     def _later(self, preset: Preset, size: tuple[int, int] | None = None) -> Chain:
         """A chain that is still to be compiled."""
-        return Chain(
-            self._gpu,
-            preset,
-            size or self.size,
-            aov=self._aov,
-            hands=self._with_hands,
-            later=True,
-            pace=self._pace,
-            care=self._care,
-        )
+        return self._make(preset, size or self.size, later=True)
 
     def _work(self, coming: Coming, tick: Tick) -> None:
         """One step of compiling and warming up; at the end of it the chain is ready."""

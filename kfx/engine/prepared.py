@@ -29,6 +29,11 @@ class Prepared:
         self._make = make
         self._waiting: list[_Waiting] = []
 
+    @property
+    def chains(self) -> tuple[Chain, ...]:
+        """Those that wait: what they need of the tracker is better had before they are seen."""
+        return tuple(one.chain for one in self._waiting)
+
     def want(self, preset: Preset) -> None:
         """Get a look ready; of too many the one that was wanted first is given up."""
         if any(one.preset is preset for one in self._waiting):
@@ -57,10 +62,10 @@ class Prepared:
             self._waiting.remove(one)
             one.chain.close()
 
-    def take(self, preset: Preset) -> Chain | None:
-        """The chain of a look that is ready; it is the caller's from here on."""
+    def take(self, preset: Preset, size: tuple[int, int]) -> Chain | None:
+        """The chain of a look that is ready at this size; it is the caller's from here on."""
         for one in self._waiting:
-            if one.preset is preset and one.ready:
+            if one.preset is preset and one.ready and one.chain.size == size:
                 self._waiting.remove(one)
                 return one.chain
         return None

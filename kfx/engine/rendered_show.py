@@ -13,9 +13,12 @@ from kfx.engine.switches import Switches
 from kfx.engine.ticks import Ticks
 from kfx.errors import UsageError
 from kfx.shows import Show
+from kfx.shows.moment import LONGEST_S
 from kfx.sync import ltc_track
 from kfx.sync.song import SongClock
 from kfx.sync.traced import Traced
+
+PRE_ROLL_S = 120.0  # a clip may start so long before the song
 
 
 @dataclass(frozen=True)
@@ -39,7 +42,8 @@ def played(
 
     The song's time is that of the LTC on the sound of `ltc`, which begins with the clip; else it
     counts from the second `song_start_s` of the clip; else the clip's own `start_timecode` says
-    it, where the show has an offset; else both begin together. Raises `KfxError`.
+    it, where the show has an offset and the clip lies in the song; else both begin together.
+    Raises `KfxError`.
     """
     timeline = shows.build(shows.load(path))
     show = timeline.show
@@ -51,8 +55,15 @@ def played(
     elif song_start_s is not None:
         lead_s = -song_start_s
     elif start_timecode is not None and show.offset_s is not None:
-        lead_s = float(timecode.parse(start_timecode, rate) / rate) - show.offset_s
-        notes.append(f"the song is at {lead_s:.3f} s where the clip starts, by {start_timecode}")
+        at_s = float(timecode.parse(start_timecode, rate) / rate) - show.offset_s
+        if -PRE_ROLL_S <= at_s <= (LONGEST_S if show.length_s is None else show.length_s):
+            lead_s = at_s
+            notes.append(f"by its timecode {start_timecode} the clip starts at {at_s:.3f} s")
+        else:
+            notes.append(
+                f"the clip's timecode {start_timecode} isn't in the song ({show.offset} on); both "
+                "begin together: else say --song-start or --ltc"
+            )
     ticks = Ticks(song, lead_s=lead_s, hear_song=heard(show.song or None))
     ticks.cues = conductor.hear
     return Played(ticks, conductor, tuple(notes))

@@ -80,6 +80,11 @@ def render(
             stack.enter_context(look)
             conductor.play_on(look)
         stats = Stats(info.size, rate, gpu.renderer, "take")
+        names = take.members
+        if isinstance(look, Look):
+            look.names = names
+        else:
+            look.knobs.names = names
         again = _Again(look, stats, conductor, grid, stack, hands=hands)
         for moment, frame in _frames(moments, source.frames(), take):
             tick = moment.tick_of(frame.pixels, faces.at(moment.shot))
@@ -132,7 +137,8 @@ class _Again:
                 pixels = self._draw(tick)
             if not drawn or mode != "live":
                 pixels = undrawn(mode, tick.frame, self._last)
-        self._drew = drawn or mode == "freeze"
+        if not moment.filler:
+            self._drew = drawn
         for text in self._look.news():
             self._stats.warn(text)
         self._stats.count(tick.faces)

@@ -131,6 +131,17 @@ class Session:
         if self.url:
             stats.show["control_url"] = self.url
 
+    def command(self, verb: str, value: str) -> bool:
+        """What a sink's reader asks of the show, OBS for one; False if it can't be done."""
+        if self.desk is None or verb not in ("mode", "preset"):
+            return False
+        try:
+            self.desk.set(f"{PREFIX}/{verb}", value, by="obs")
+        except KfxError as error:
+            self.fault(f"obs: {error}")
+            return False
+        return True
+
     def fault(self, text: str) -> None:
         """Something that a controller or a file has wrong; from any thread."""
         (self._stats.warn if self._stats is not None else self._early.append)(text)

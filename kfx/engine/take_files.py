@@ -6,7 +6,7 @@ import json
 import platform
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, TextIO
@@ -50,6 +50,7 @@ class Facts:
     lead_s: float = 0.0
     grid: Grid | None = None
     about: About = About()
+    members: Mapping[int, str] = field(default_factory=dict)  # slot → performer
 
 
 class TakeFiles:
@@ -194,7 +195,8 @@ class TakeFiles:
         assert named is not None
         latency = report.get("latency_ms", {})
         grid = facts.grid
-        roles = [role for role in _NAMES if self.path(role).is_file()]
+        # Until the end the videos have hidden names; who reads a take that broke off looks there.
+        roles = [role for role in _NAMES if not report or self.path(role).is_file()]
         return {
             "schema": document.SCHEMA,
             "project": facts.about.project,
@@ -220,14 +222,17 @@ class TakeFiles:
                 "start_bar": 1,
             },
             "clock": {"source": "song", "rate": 1.0, "lead_ms": round(facts.lead_s * 1000.0, 3)},
-            "members": [],
+            "members": [
+                {"face_id": slot, "name": name, "consent_id": None}
+                for slot, name in sorted(facts.members.items())
+            ],
             "show": facts.about.show,
             "preset": {"name": self._preset.name, "sha256": _digest(self._preset.path)},
             "effects": [
                 {"id": link.effect.name, "kind": link.effect.kind} for link in self._preset.chain
             ],
             "models": [
-                {"file": Path(link.effect.where).name}
+                _model(link.effect.source)
                 for link in self._preset.chain
                 if link.effect.kind == "net"
             ],
@@ -258,6 +263,15 @@ _NAMES = {
     "clock": "clock.jsonl",
     "controls": "controls.jsonl",
 }
+
+
+def _model(card: Any) -> dict[str, Any]:
+    """A net by its card."""
+    return {
+        "file": card.path.name,
+        "sha256": card.sha256 or _digest(str(card.path)),
+        "licence": card.licence or "unknown",
+    }
 
 
 def _digest(path: str) -> str | None:

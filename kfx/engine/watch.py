@@ -25,6 +25,11 @@ class Watch:
     def paused(self) -> bool:
         return self._until is not None
 
+    @property
+    def on_trial(self) -> bool:
+        """Whether it runs again, but isn't trusted yet."""
+        return self._trial and not self.paused
+
     def allows(self, now: float) -> bool:
         """Whether it may run now; the first time after a pause is a trial."""
         if self._until is None:

@@ -26,7 +26,8 @@ _WORKERS = min(4, os.cpu_count() or 1)
 class ImageSequenceSink:
     """Encodes on a few threads into a hidden folder; `close` moves the files to their places.
 
-    With `stream.overwrite` files of the same number are replaced and all others stay.
+    With `stream.overwrite` files of the same number are replaced and all others stay. Where the
+    disk is full, what a live show has written before is kept; another render is thrown away.
     """
 
     def __init__(self, spec: str, stream: StreamInfo) -> None:
@@ -35,6 +36,7 @@ class ImageSequenceSink:
         self._target = Path(spec)
         if NUMBER.search(str(self._target.parent)) or len(NUMBER.findall(self._target.name)) > 1:
             raise UsageError(f"{spec}: one number, in the file name: frames/%06d.png")
+        self._keeps = stream.live
         self._single = not NUMBER.search(self._target.name)
         if not stream.overwrite:
             self._refuse_existing()
@@ -73,15 +75,25 @@ class ImageSequenceSink:
         if not self.written:
             self.abort()
             raise landing.nothing(self._spec)
+        fault: KfxError | None = None
         try:
             while self._running:
-                self._finish_one()
+                try:
+                    self._finish_one()
+                except KfxError as error:
+                    if not self._keeps:
+                        raise
+                    fault = error
+            if fault is not None and not any(self._landing.path.iterdir()):
+                raise fault
             self._landing.land()
         except BaseException:
             self.abort()
             raise
         self._done = True
         self._pool.shutdown()
+        if fault is not None:
+            raise fault
 
     def abort(self) -> None:
         if self._done:
@@ -100,7 +112,10 @@ class ImageSequenceSink:
         try:
             self._running.popleft().result()
         except (OSError, cv2.error) as error:
-            raise landing.failure(self._spec, error) from None
+            fault = landing.failure(self._spec, error)
+            if self._keeps and self.written > len(self._running) + 1:
+                fault = KfxError(f"{fault}; what was written before is kept")
+            raise fault from None
 
     def encode(self, values: npt.NDArray[Any]) -> bytes:
         """The bytes of a file; called on several threads. Here BGR or BGRA, uint8, to PNG."""
@@ -109,7 +124,12 @@ class ImageSequenceSink:
         return cv2.imencode(".png", values)[1].tobytes()
 
     def _save(self, path: Path, values: npt.NDArray[Any]) -> None:
-        path.write_bytes(self.encode(values))
+        data = self.encode(values)
+        try:
+            path.write_bytes(data)
+        except OSError:
+            path.unlink(missing_ok=True)  # half a picture
+            raise
 
     def _name(self, index: int) -> str:
         return NUMBER.sub(lambda match: match[0] % index, self._target.name)

@@ -18,7 +18,7 @@ from kfx.sinks import landing
 from kfx.sinks.rescue import OPTIONS as RECORDING
 from kfx.sinks.rescue import Disk, adopt, mend
 from kfx.sinks.video_audio import AudioTrack
-from kfx.sinks.video_recipe import MATRICES, RECIPES, coded_tags
+from kfx.sinks.video_recipe import MATRICES, RECIPES, Recipe, coded_tags
 from kfx.types import Pixels, Shot, StreamInfo
 
 _SCALING = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INP
@@ -34,10 +34,10 @@ class VideoSink:
     was changed on the way, for the user to read.
     """
 
-    def __init__(self, spec: str, stream: StreamInfo) -> None:
+    def __init__(self, spec: str, stream: StreamInfo, recipe: Recipe | None = None) -> None:
         target = Path(spec)
         self._spec, self._stream = spec, stream
-        self._recipe = recipe = RECIPES[target.suffix.lower()]
+        self._recipe = recipe = recipe or RECIPES[target.suffix.lower()]
         self.warnings: list[str] = []
         self.written = 0
         self.dropped = 0

@@ -105,3 +105,27 @@ def test_bypass_and_what_was_prepared_survive_a_change_of_size(stage):
     draw()
     assert look.size == HALF
     assert look.preset is bloom
+
+
+def test_a_look_that_holds_a_still_keeps_its_size_and_the_next_one_follows(stage):
+    look, draw, _ = stage
+    held = 'version = 1\n[[chain]]\neffect = "frozen_portrait"\n'
+    look.resize(HALF)
+    until(look, draw, HALF)
+    look.change(presets.read(held, "h.toml", "h"))
+    draw()
+    assert (look.size, look.resizes) == (SIZE, False)
+    look.change(presets.read(BLOOM, "b.toml", "b"))
+    until(look, draw, HALF)
+    assert look.resizes
+
+
+def test_what_is_left_out_of_a_look_stays_so_at_another_size(stage):
+    look, draw, _ = stage
+    care = look.care
+    look.resize(HALF)
+    until(look, draw, HALF)
+    assert look.care is care
+    look.change(presets.read(BLOOM, "b.toml", "b"))
+    draw()
+    assert look.care is not care

@@ -59,5 +59,9 @@ def test_the_truth_has_a_true_pose_no_raw_jitter_and_can_be_predicted(monkeypatc
     assert figures["raw_jitter_px"] == 0
     assert figures["pose_error_deg"] < 1.2
     assert figures["slot_swaps"] == 0
-    assert figures["head_predicted_error_px"] < 0.8 * figures["head_stale_error_px"]
+    assert figures["head_predicted_error_px"] < 0.7 * figures["head_stale_error_px"]
+    assert figures["predicted_share"].keys() == {"33", "50", "100"}
+    for ahead, least in figures["foreseen_share"].items():
+        assert least < 0.12, "who knows the future of the truth is nearly right"
+        assert least < figures["predicted_share"][ahead] < 0.95
     assert figures["bare_track_ms"] is None

@@ -107,3 +107,21 @@ def test_without_levers_it_does_nothing():
     governor = Governor(PERIOD, [])
     assert not any(governor.feed(9 * PERIOD, i * PERIOD) for i in range(200))
     assert governor.levels == {}
+
+
+def test_what_makes_no_difference_is_neither_given_up_nor_named():
+    told, able = [], [False]
+    levers = [
+        Lever("size", ("full", "half"), lambda n: told.append(("size", n)), lambda: able[0]),
+        Lever("quality", ("full", "half"), lambda n: told.append(("quality", n))),
+    ]
+    governor = Governor(PERIOD, levers)
+    for i in range(100):
+        governor.feed(2 * PERIOD, i * PERIOD)
+    assert told == [("quality", 1)]
+    able[0] = True
+    for i in range(100):
+        governor.feed(2 * PERIOD, i * PERIOD)
+    assert governor.gave_up == ("size: half", "quality: half")
+    able[0] = False
+    assert governor.gave_up == ("quality: half",)

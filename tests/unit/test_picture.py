@@ -6,10 +6,12 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from kfx.engine.autobypass import AutoBypass
 from kfx.engine.picture import Picture, scaled
 from kfx.engine.stats import Stats
 from kfx.types import Frame, Tick
 from tests.faces import face_at, picture
+from tests.looks import preset_of
 
 SIZE = (64, 36)
 PLATE = picture(*SIZE)
@@ -165,3 +167,63 @@ def test_a_look_that_failed_gives_way_to_the_next_one_at_once(clock, stats):
     assert len(chain.ticks) == asked + 4
     chain.fault, chain.settled, chain.idle = None, True, True
     assert draw(2) == [7, 7]
+
+
+class Linked(Chain):
+    """Its cost is that of one link, which a care may leave out."""
+
+    def __init__(self, clock, stats):
+        super().__init__(clock, 7)
+        self.care = AutoBypass(
+            preset_of("film"),
+            budget_s=0.1,
+            tell=stats.warn,
+            drop=lambda: stats.drop("render.bypassed"),
+            now=lambda: clock[0],
+        )
+        self.own_s = 0.001
+
+    def render(self, tick):
+        self.clock[0] += self.own_s
+        if self.care.allows((0,), lambda: None):
+            with self.care.trying((0,)):
+                return super().render(tick)
+        return np.full((self.size[1], self.size[0], 4), 3, np.uint8)
+
+
+def test_a_link_to_blame_goes_and_the_picture_stays(clock, stats):
+    chain = Linked(clock, stats)
+    _, draw = drawing(clock, stats, chain)
+    chain.cost = 0.3
+    assert draw(20) == [7] * 5 + [3] * 15
+    assert stats.state["effects"] == "chain[0] (film) left out; trying again later"
+    assert stats.dropped["render.bypassed"] == 1
+    chain.cost = 0.001
+    clock[0] += 6
+    assert draw(3) == [7] * 3
+    assert stats.state["effects"] == "ok"
+    assert stats.warnings[-1] == "chain[0] (film) is back"
+
+
+def test_what_is_slow_between_the_links_still_bypasses_all(clock, stats):
+    chain = Linked(clock, stats)
+    _, draw = drawing(clock, stats, chain)
+    chain.own_s = 0.3
+    assert draw(10) == [7] * 6 + ["plate"] * 4
+    assert stats.warnings == ["effects bypassed: slower than 100 ms five frames running"]
+
+
+def test_pictures_in_which_something_was_compiled_are_not_held_against_it(clock, stats):
+    chain = Chain(clock, 7)
+    chain.cost, chain.compiled = 0.5, 0
+
+    def compiles(tick, render=chain.render):
+        chain.compiled += 1
+        return render(tick)
+
+    picture, draw = drawing(clock, stats, chain)
+    render, chain.render = chain.render, compiles
+    assert draw(20) == [7] * 20
+    assert picture.busy, "nor does a governor judge by them"
+    chain.render = render
+    assert draw(6) == [7] * 5 + ["plate"]

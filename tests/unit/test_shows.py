@@ -395,3 +395,11 @@ def test_a_rehearsal_numbers_frames_at_the_rate_asked_for():
     assert [row.frame for row in found.rows[:2]] == [96, 144]
     assert found.rows[1].timecode == "01:00:06:00"
     assert not found.problems
+
+
+def test_the_example_rehearses_without_a_problem(repo_root, capsys):
+    path = repo_root / "examples" / "show.toml"
+    assert main(["show", "check", str(path), "--json"]) == 0
+    data = json.loads(capsys.readouterr().out)
+    (drop,) = (one for one in data["cues"] if one["name"] == "drop")
+    assert (drop["bar_beat"], drop["time_s"], drop["frame"]) == ("13:1", 22.92, 550)

@@ -112,6 +112,8 @@ def test_a_rendered_clip_takes_its_song_time_from_its_own_timecode_or_a_second(t
     assert frames(song_start_s=1.0) == [87, 108, 125, 155]
     seen = {}
     assert frames(start_timecode="10:00:02:00") == [12, 33, 50, 80]
+    seen = {}
+    assert frames(start_timecode="00:00:00:00") == [62, 83, 100, 130]  # that of another clock
 
 
 def test_the_track_is_followed_through_a_hole_and_over_a_jump():

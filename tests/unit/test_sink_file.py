@@ -361,6 +361,27 @@ def test_full_disk_while_saving_pictures(tmp_path, monkeypatch):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_live_show_keeps_the_pictures_from_before_the_disk_was_full(tmp_path, monkeypatch):
+    real = Path.write_bytes
+
+    def full(self, data):
+        if int(self.suffixes[0][1:]) < 7:
+            return real(self, data)
+        real(self, data[:100])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    info = StreamInfo(SIZE, Fraction(25), live=True)
+    sink = sinks.open(str(tmp_path / "a.%04d.png"), info)
+    shots = (media.shot(media.numbered(index), index, index / 25) for index in range(30))
+    with pytest.raises(KfxError, match=r"disk is full; .*what was written before is kept$"):
+        all(sink.write(shot) is None for shot in shots)
+    with pytest.raises(KfxError, match="disk is full"):  # of what still waited
+        sink.close()
+    assert sorted(os.listdir(tmp_path)) == [f"a.{n:04}.png" for n in range(7)]
+    assert media.number_of(read(tmp_path / "a.0006.png")[1][0].pixels) == 6
+
+
 def test_live_times_and_equal_stamps(tmp_path):
     info = StreamInfo(SIZE, Fraction(30), live=True)
     times = [5.0, 5.033, 5.033, 5.071, 5.07, 5.2]

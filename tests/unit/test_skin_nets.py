@@ -1,5 +1,6 @@
 """The nets that turn skin into a material: cards, what they leave alone, light, and calm."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import cv2
@@ -7,11 +8,14 @@ import numpy as np
 import onnx
 import pytest
 
-from kfx import assets, effects, sources
+from kfx import assets, effects, presets, sources
 from kfx import canonical as c
+from kfx.engine.modulate import Knobs
 from kfx.neural import aligned, answer
 from kfx.neural.card import check_hash
 from kfx.neural.session import Given, Net
+from tests.faces import frame_of, tick_of
+from tests.faces import picture as plain_picture
 
 NAMES = ("skin_chrome", "skin_porcelain", "skin_nova")
 MOST_BYTES = 3_000_000
@@ -101,21 +105,22 @@ def test_the_face_stays_who_it_is(skin, face):
     shown = skin.of(picture, points / SIDE).mean(axis=2)
     plate = picture[..., :3].mean(axis=2) / 255.0
     middle = inside(points, c.OVAL, 0.8)
-    a, b = (cv2.GaussianBlur(x, (0, 0), 1.0) - cv2.GaussianBlur(x, (0, 0), 5.0) for x in (shown, plate))
+    blur = cv2.GaussianBlur
+    a, b = (blur(x, (0, 0), 1.0) - blur(x, (0, 0), 5.0) for x in (shown, plate))
     assert np.corrcoef(a[middle], b[middle])[0, 1] > 0.35
 
 
 def test_light_from_one_side_is_followed(skin, face):
     picture, points = face
-    x = np.linspace(-1, 1, SIDE)[None, :, None]
+    ramp = np.linspace(-1, 1, SIDE)[None, :, None]
     sides = []
     for way in (-1.0, 1.0):
         lit = picture.copy()
-        lit[..., :3] = np.clip(picture[..., :3] * (0.75 + 0.45 * way * x), 0, 255)
+        lit[..., :3] = np.clip(picture[..., :3] * (0.75 + 0.45 * way * ramp), 0, 255)
         shown = skin.of(lit, points / SIDE)
-        spots = [cv2.getRectSubPix(shown.mean(axis=2).astype(np.float32), (25, 25), (float(px), float(py))).mean()
-                 for px, py in points[list(CHEEKS), :2]]  # fmt: skip
-        sides.append(spots[1] / spots[0])
+        grey = cv2.blur(shown.mean(axis=2), (25, 25))
+        right, left = (grey[round(float(y)), round(float(x))] for x, y in points[list(CHEEKS), :2])
+        sides.append(left / right)
     assert sides[1] > 1.25 * sides[0]
 
 
@@ -144,14 +149,27 @@ def test_it_is_calm(skin, face):
 
 def test_every_knob_does_something(skin, face):
     picture, points = face
-    plain = skin.of(picture, points / SIDE)
     ports = skin.card.role("knob")
     assert ports
     for port in ports:
-        for value in (port.min, port.max):
-            other = skin.of(picture, points / SIDE, knobs={port.name: value})
-            assert np.isfinite(other).all()
-        assert np.abs(other - plain)[skin_of(points)].mean() > 0.004
+        low, high = (
+            skin.of(picture, points / SIDE, knobs={port.name: value})
+            for value in (port.min, port.max)
+        )
+        assert np.abs(high - low)[inside(points, c.OVAL, 0.8)].mean() > 0.004
+
+
+def test_what_hides_the_face_stays(skin, face):
+    """A microphone before the cheek is no skin, and the cheek beside it still is."""
+    plate, points = face
+    x, y = np.rint(points[CHEEKS[0], :2]).astype(int)
+    hidden = plate.copy()
+    cv2.ellipse(hidden, (int(x), int(y) + 40), (20, 60), 20, 0, 360, (24, 30, 62, 255), -1)
+    inner = np.zeros((SIDE, SIDE), np.uint8)
+    cv2.ellipse(inner, (int(x), int(y) + 40), (14, 50), 20, 0, 360, 1, -1)
+    change = np.abs(skin.of(hidden, points / SIDE) - hidden[..., :3] / 255.0).mean(axis=2)
+    cheek = inside(points, c.OVAL, 0.8) & (hidden == plate).all(axis=2)
+    assert change[inner > 0].mean() < 0.35 * change[cheek].mean()
 
 
 def test_it_runs_without_a_face(skin):
@@ -169,12 +187,17 @@ def test_it_runs_without_a_face(skin):
 
 
 def test_the_galaxy_is_fixed_to_the_skin(face):
-    """Nova's sky goes where the landmarks go, and turns with nothing else."""
+    """Nova's sky goes where the landmarks go, whatever the picture."""
     picture, points = face
+    soft = cv2.blur(picture, (31, 31))  # what is drawn is the sky's, not a fold's
     nova = Skin("skin_nova")
+
+    def sky(landmarks):
+        given = [nova.of(soft, landmarks / SIDE, knobs={"glow": glow}) for glow in (0.0, 1.0)]
+        return given[1] - given[0]
+
     with nova.net:
-        here = nova.of(picture, points / SIDE)
-        shifted = nova.of(picture, (points + [6.0, 0.0, 0.0]).astype(np.float32) / SIDE)
+        here, shifted = (sky(points + np.float32([x, 0.0, 0.0])) for x in (0.0, 6.0))
     where = skin_of(points)
     grey = [np.asarray(one.mean(axis=2), np.float32) for one in (here, shifted)]
     grey = [one - cv2.GaussianBlur(one, (0, 0), 6.0) for one in grey]
@@ -182,3 +205,32 @@ def test_the_galaxy_is_fixed_to_the_skin(face):
         dx: float((np.roll(grey[0], dx, axis=1) * grey[1])[where].mean()) for dx in range(-3, 10)
     }
     assert max(along, key=along.get) in (5, 6, 7)
+
+
+@pytest.mark.parametrize("name", ["sn_metal_ai", "style_flip", "porcelain_doll"])
+def test_presets_play_them(name):
+    chain = presets.load(name).chain
+    assert any(link.effect.name in NAMES for link in chain)
+
+
+@pytest.mark.parametrize(
+    ("beat", "worn"),
+    [(0.02, 0), (0.97, 0), (1.03, 1), (1.97, 1), (2.03, 2), (3.5, None), (4.03, 0)],
+)
+def test_styles_flip_on_the_beat(beat, worn):
+    """One style at a time, each awake in the beat before: a net that sleeps comes late."""
+    preset = presets.load("style_flip")
+    tick = replace(tick_of(frame_of(plain_picture(64, 36)), (), 1 / 30), beat=beat, bar=beat / 4)
+    values = Knobs(preset).at(tick)
+    mixes = {
+        link.effect.name: now["mix"]
+        for link, now in zip(preset.chain, values, strict=True)
+        if link.effect.name in NAMES
+    }
+    for i, name in enumerate(NAMES):
+        if i == worn:
+            assert mixes[name] > 0.99
+        else:
+            assert mixes[name] < 1 / 255
+        if i == (int(beat) + 1) % 4:
+            assert mixes[name] > 0.0

@@ -1,0 +1,147 @@
+"""``take.json``: all that is known of one take, as data."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kfx.errors import KfxError
+from kfx.takes import naming
+
+SCHEMA = "kfx.take/1"
+FILE = "take.json"
+MOST_BYTES = 16 * 1024 * 1024
+MOST_NOTE = 2000
+_NEEDED: dict[str, type | tuple[type, ...]] = {
+    "slate": str,
+    "take": int,
+    "fps": list,
+    "size": list,
+    "files": list,
+}
+
+
+class Take:
+    """A take's folder and its document; `data` has the keys of ``kfx.take/1``."""
+
+    def __init__(self, folder: Path, data: dict[str, Any]) -> None:
+        self.folder, self.data = folder, data
+
+    @property
+    def name(self) -> str:
+        return naming.name_of(self.data["slate"], self.data["take"])
+
+    @property
+    def circled(self) -> bool:
+        return bool(self.data.get("circled"))
+
+    @property
+    def notes(self) -> list[dict[str, str]]:
+        return list(self.data.get("notes", []))
+
+    @property
+    def members(self) -> dict[int, str]:
+        """The performers by name, which presets route by."""
+        found = {}
+        for one in self.data.get("members", []):
+            if isinstance(one, dict) and isinstance(one.get("face_id"), int):
+                found[one["face_id"]] = str(one.get("name", ""))
+        return found
+
+    def file(self, role: str) -> Path:
+        """The file that plays a role: plate, picture, faces, … Raises `KfxError`."""
+        for one in self.data["files"]:
+            if one.get("role") == role:
+                path = self.folder / Path(str(one.get("path", ""))).name
+                if not path.is_file() and not _adopted(path):
+                    raise KfxError(f"{path}: is missing; the take can't be used without it")
+                return path
+        raise KfxError(f"{self.folder / FILE}: names no {role}")
+
+    def circle(self, on: bool = True) -> None:
+        """Mark it as one to keep."""
+        self.data["circled"] = on
+
+    def note(self, text: str, by: str = "", at: str = "") -> None:
+        """Add what somebody said; `at` is the timecode it is about."""
+        said = {"text": text.strip()[:MOST_NOTE]}
+        said.update({key: value for key, value in (("by", by), ("at", at)) if value})
+        self.data.setdefault("notes", []).append(said)
+
+
+def load(folder: str | Path) -> Take:
+    """The take in a folder, or of a path to its ``take.json``. Raises `KfxError`."""
+    path = Path(folder)
+    path = path if path.name == FILE else path / FILE
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise KfxError(f"{path}: is too large for a take's document")
+        data = json.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise KfxError(f"{path}: can't be read ({error.strerror}); is it a take?") from None
+    except (ValueError, RecursionError) as error:
+        raise KfxError(f"{path}: is no JSON ({str(error)[:80]})") from None
+    if not isinstance(data, dict) or data.get("schema") != SCHEMA:
+        raise KfxError(f"{path}: is no {SCHEMA}; name a folder that kfx live --take has made")
+    for key, kind in _NEEDED.items():
+        if not isinstance(data.get(key), kind) or isinstance(data.get(key), bool):
+            raise KfxError(f"{path}: {key}: is missing or damaged")
+    numbers = [*data["fps"], *data["size"]]
+    if len(numbers) != 4 or not all(
+        isinstance(one, int) and not isinstance(one, bool) and 0 < one < 10**7 for one in numbers
+    ):
+        raise KfxError(f"{path}: fps and size: are damaged")
+    if not all(isinstance(one, dict) for one in data["files"]):
+        raise KfxError(f"{path}: files: is damaged")
+    notes = data.setdefault("notes", [])
+    if not isinstance(notes, list) or not all(isinstance(one, dict) for one in notes):
+        raise KfxError(f"{path}: notes: is damaged")
+    return Take(path.parent, data)
+
+
+def save(take: Take) -> None:
+    """Write the document beside its place and rename it: never half a file. Raises `KfxError`."""
+    path = take.folder / FILE
+    part = path.with_name(f".{FILE}.part")
+    try:
+        part.write_text(json.dumps(take.data, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise KfxError(f"{path}: can't be written ({error.strerror})") from None
+
+
+def takes_in(folder: str | Path) -> Iterator[Take | KfxError]:
+    """The takes in a folder by name; in place of a damaged one what is wrong with it."""
+    place = Path(folder)
+    if not place.is_dir():
+        raise KfxError(f"{place}: no such folder; name the one given to kfx live --take")
+    for path in sorted(place.iterdir()):
+        if naming.split(path.name) and (path / FILE).is_file():
+            try:
+                yield load(path)
+            except KfxError as error:
+                yield error
+
+
+def _adopted(path: Path) -> bool:
+    """Whether there was an unfinished recording of a kfx that died, which now has its name."""
+    from kfx.sinks import rescue
+
+    found = rescue.adopt(path) if path.suffix in (".mov", ".mp4") else []
+    if found:
+        os.replace(found[0], path)
+    return bool(found)
+
+
+def sha256(path: Path) -> str:
+    """The digest of a file, read in pieces."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while piece := file.read(1 << 20):
+            digest.update(piece)
+    return digest.hexdigest()

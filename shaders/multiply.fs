@@ -9,6 +9,7 @@
     {"NAME": "personMatte", "TYPE": "image"},
     {"NAME": "faceData", "TYPE": "image"},
     {"NAME": "beat", "TYPE": "float"},
+    {"NAME": "kfx_quality", "TYPE": "float"},
     {"NAME": "iod", "TYPE": "float"},
     {"NAME": "mode", "TYPE": "long", "VALUES": [0, 1, 2, 3], "LABELS": ["line", "ring", "wall", "kaleido"], "DEFAULT": 0, "DOC": "how the doubles stand"},
     {"NAME": "copies", "TYPE": "long", "MIN": 2, "MAX": 12, "DEFAULT": 4, "DOC": "how many (wall: in a row; ring: twice as many; kaleido: two more)"},
@@ -24,8 +25,8 @@
     {"TARGET": "mattes", "WIDTH": "768", "HEIGHT": "324", "PERSISTENT": true},
     {"TARGET": "cast", "WIDTH": "13", "HEIGHT": "3", "FLOAT": true},
     {"TARGET": "near", "WIDTH": "80", "HEIGHT": "45"},
-    {"TARGET": "crowd", "WIDTH": "max(floor($WIDTH/2.0)*min(max(2-$mode,0),1), 1)", "HEIGHT": "max(floor($HEIGHT/2.0)*min(max(2-$mode,0),1), 1)"},
-    {"TARGET": "folded", "WIDTH": "max(floor($WIDTH/2.0)*min(max($mode-1,0),1), 1)", "HEIGHT": "max(floor($HEIGHT/2.0)*min(max($mode-1,0),1), 1)"},
+    {"TARGET": "crowd", "WIDTH": "max(floor($WIDTH/2.0*$kfx_quality)*min(max(2-$mode,0),1), 1)", "HEIGHT": "max(floor($HEIGHT/2.0*$kfx_quality)*min(max(2-$mode,0),1), 1)"},
+    {"TARGET": "folded", "WIDTH": "max(floor($WIDTH/2.0*$kfx_quality)*min(max($mode-1,0),1), 1)", "HEIGHT": "max(floor($HEIGHT/2.0*$kfx_quality)*min(max($mode-1,0),1), 1)"},
     {}
   ],
   "KFX": {"region": "frame", "history": {"frames": 48, "height": 480}}

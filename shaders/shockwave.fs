@@ -8,6 +8,7 @@
     {"NAME": "faceData", "TYPE": "image"},
     {"NAME": "personMatte", "TYPE": "image"},
     {"NAME": "beat", "TYPE": "float"},
+    {"NAME": "kfx_quality", "TYPE": "float"},
     {"NAME": "energy", "TYPE": "float"},
     {"NAME": "centre", "TYPE": "long", "VALUES": [0, 1], "LABELS": ["face", "frame"], "DEFAULT": 0, "DOC": "where it starts: at the largest face (none: no wave), or in the middle of the frame"},
     {"NAME": "every", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.5, "MAX": 16.0, "UNIT": "beats", "DOC": "beats between two waves"},
@@ -21,7 +22,7 @@
   ],
   "PASSES": [
     {"TARGET": "origin", "WIDTH": "1", "HEIGHT": "1", "FLOAT": true},
-    {"TARGET": "air", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)", "FLOAT": true},
+    {"TARGET": "air", "WIDTH": "floor($WIDTH/4.0*$kfx_quality)", "HEIGHT": "floor($HEIGHT/4.0*$kfx_quality)", "FLOAT": true},
     {}
   ],
   "IMPORTED": {"gas": {"PATH": "textures/cosmos.png", "WRAP": "repeat"}},

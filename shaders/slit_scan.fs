@@ -8,6 +8,7 @@
     {"NAME": "history", "TYPE": "image"},
     {"NAME": "faceData", "TYPE": "image"},
     {"NAME": "beat", "TYPE": "float"},
+    {"NAME": "kfx_quality", "TYPE": "float"},
     {"NAME": "iod", "TYPE": "float"},
     {"NAME": "axis", "TYPE": "long", "VALUES": [0, 1, 2], "LABELS": ["rows", "columns", "radial"], "DEFAULT": 0, "DOC": "along what time runs"},
     {"NAME": "place", "TYPE": "long", "VALUES": [0, 1, 2], "LABELS": ["frame", "head", "all but the face"], "DEFAULT": 0, "DOC": "what is scanned"},
@@ -20,7 +21,7 @@
   ],
   "PASSES": [
     {"TARGET": "nose", "WIDTH": "1", "HEIGHT": "1", "FLOAT": true},
-    {"TARGET": "scan", "WIDTH": "floor($WIDTH*0.6)", "HEIGHT": "floor($HEIGHT*0.6)"},
+    {"TARGET": "scan", "WIDTH": "floor($WIDTH*0.6*$kfx_quality)", "HEIGHT": "floor($HEIGHT*0.6*$kfx_quality)"},
     {}
   ],
   "KFX": {"region": "frame", "history": {"frames": 48, "height": 480}}

@@ -9,6 +9,7 @@
     {"NAME": "faceNormal", "TYPE": "image"},
     {"NAME": "personMatte", "TYPE": "image"},
     {"NAME": "beat", "TYPE": "float"},
+    {"NAME": "kfx_quality", "TYPE": "float"},
     {"NAME": "centre", "TYPE": "long", "VALUES": [0, 1, 2], "LABELS": ["eye", "brow", "behind"], "DEFAULT": 0, "DOC": "where the star stands: before an eye, before the brow, behind the head"},
     {"NAME": "every", "TYPE": "float", "DEFAULT": 8.0, "MIN": 2.0, "MAX": 64.0, "UNIT": "beats", "DOC": "beats between two explosions; the first is on beat 0"},
     {"NAME": "tail", "TYPE": "float", "DEFAULT": 3.5, "MIN": 1.0, "MAX": 16.0, "UNIT": "beats", "DOC": "how long the nebula glows on"},
@@ -20,11 +21,11 @@
   ],
   "PASSES": [
     {"TARGET": "star", "WIDTH": "4", "HEIGHT": "1", "FLOAT": true},
-    {"TARGET": "cloud", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)"},
-    {"TARGET": "fire", "WIDTH": "floor($WIDTH/2.0)", "HEIGHT": "floor($HEIGHT/2.0)"},
+    {"TARGET": "cloud", "WIDTH": "floor($WIDTH/4.0*$kfx_quality)", "HEIGHT": "floor($HEIGHT/4.0*$kfx_quality)"},
+    {"TARGET": "fire", "WIDTH": "floor($WIDTH/2.0*$kfx_quality)", "HEIGHT": "floor($HEIGHT/2.0*$kfx_quality)"},
     {"TARGET": "across", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)"},
     {"TARGET": "glow", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)"},
-    {"TARGET": "lit", "WIDTH": "floor($WIDTH/2.0)", "HEIGHT": "floor($HEIGHT/2.0)", "FLOAT": true},
+    {"TARGET": "lit", "WIDTH": "floor($WIDTH/2.0*$kfx_quality)", "HEIGHT": "floor($HEIGHT/2.0*$kfx_quality)", "FLOAT": true},
     {}
   ],
   "IMPORTED": {"gas": {"PATH": "textures/cosmos.png", "WRAP": "repeat"}, "dice": {"PATH": "textures/sparks.png", "FILTER": "nearest", "WRAP": "repeat"}},

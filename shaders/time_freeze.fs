@@ -8,6 +8,7 @@
     {"NAME": "personMatte", "TYPE": "image"},
     {"NAME": "faceParts", "TYPE": "image"},
     {"NAME": "beat", "TYPE": "float"},
+    {"NAME": "kfx_quality", "TYPE": "float"},
     {"NAME": "iod", "TYPE": "float"},
     {"NAME": "frozen", "TYPE": "long", "VALUES": [0, 1, 2, 3, 4, 5, 6, 7], "LABELS": ["background", "all but face", "all but mouth", "all but eyes", "person", "face", "mouth", "eyes"], "DEFAULT": 0, "DOC": "what stands still; the last four stay where they were, so the performer should too"},
     {"NAME": "start", "TYPE": "float", "DEFAULT": 0.0, "MIN": 0.0, "MAX": 4096.0, "UNIT": "beats", "DOC": "beat on which time stops first"},
@@ -18,7 +19,7 @@
   ],
   "PASSES": [
     {"TARGET": "clock", "WIDTH": "1", "HEIGHT": "1", "PERSISTENT": true, "FLOAT": true},
-    {"TARGET": "part", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)"},
+    {"TARGET": "part", "WIDTH": "floor($WIDTH/4.0*$kfx_quality)", "HEIGHT": "floor($HEIGHT/4.0*$kfx_quality)"},
     {"TARGET": "still", "PERSISTENT": true},
     {}
   ],

@@ -25,6 +25,7 @@ EPILOG = """examples:
   kfx live -i camera:0 -p mv.toml -o vcam --sync ltc --grid song.json --midi nanoKONTROL
   kfx live -i camera:0 -s show.toml -o vcam --sync ltc --take takes --slate A001
   kfx live -i camera:0 -p supernova -o vcam --osc-in 0.0.0.0:9600 --allow 10.0.0.7
+  kfx live -i camera:0 -p supernova -o vcam --panel 0.0.0.0:8770   tablets pair and look
 
 While it runs, kfx ctl sets anything, and saving the preset's file changes the look.
 """

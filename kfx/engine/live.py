@@ -166,7 +166,7 @@ def run(
             stats.show["nets"] = chains[0].nets
         for note in info.notes:
             stats.warn(note)
-        opening = partial(_opened, stream=stream, command=command or partial(_switched, switches))
+        opening = partial(_opened, stream=stream, switches=switches, command=command)
         opened = stack.enter_context(ExitStack())
         ends = [
             opened.enter_context(
@@ -260,11 +260,13 @@ def run(
         return stats
 
 
-def _opened(spec: str, stream: StreamInfo, command: Command) -> Sink:
+def _opened(spec: str, stream: StreamInfo, switches: Switches, command: Command | None) -> Sink:
     """Open a sink; one that takes commands for the whole show hands them on."""
     sink = sinks.open(spec, stream)
     if hasattr(sink, "on_command"):
-        sink.on_command = command
+        sink.on_command = command or partial(_switched, switches)
+    if hasattr(sink, "show_mode"):
+        sink.show_mode = lambda: switches.mode
     return sink
 
 

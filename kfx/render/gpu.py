@@ -34,6 +34,7 @@ class Gpu:
     def __init__(self, *, glsl: int | None = None) -> None:
         """`glsl` forces a version, such as 330, in place of the newest one the context has."""
         self.ctx = _create_context()
+        self.compiled = 0  # programs so far: a picture that had one compiled took longer
         self.renderer: str = self.ctx.info["GL_RENDERER"]
         self.version = f"{self.ctx.version_code // 100}.{self.ctx.version_code // 10 % 10}"
         best = next((v for v in (450, 410) if self.ctx.version_code >= v), 330)
@@ -67,6 +68,7 @@ class Gpu:
 
     def program(self, fragment: str, *, vertex: str | None = None) -> moderngl.Program:
         """Compile and link; `fragment` has no ``#version`` line."""
+        self.compiled += 1
         return self.ctx.program(
             vertex_shader=self.glsl + (vertex or _VERTEX), fragment_shader=self.glsl + fragment
         )

@@ -4,7 +4,9 @@ kfx's own additions stand under the header's key ``KFX``: ``region`` ("frame", "
 where the shader changes the picture at most) with ``margin_iod`` around it, ``pointwise`` (true:
 its earlier passes don't read inputImage, so that it may be joined to the pass before), and
 ``history`` (``frames``, ``height``: the last pictures, for `kfx_history`). An image input may have
-a ``DEFAULT`` file; an IMPORTED image may have ``"FILTER": "nearest"`` or ``"WRAP": "repeat"``.
+a ``DEFAULT`` file; a float input of the name ``kfx_quality`` (0.5..1) says how finely to draw, so
+that inner passes can be smaller (``floor($WIDTH/2.0*$kfx_quality)``) and loops shorter where the
+machine is too slow; an IMPORTED image may have ``"FILTER": "nearest"`` or ``"WRAP": "repeat"``.
 """
 
 from __future__ import annotations

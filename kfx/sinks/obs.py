@@ -46,6 +46,7 @@ class ObsSink:
 
     `on_command` may be set by whoever runs the show, to do for the whole show what OBS asks for.
     While nobody does, the modes act on this sink's own picture and presets can't be changed.
+    `show_mode` may be set to tell the mode of the whole show, which other hands change as well.
     Raises `KfxError` if no port or no shared memory can be had.
     """
 
@@ -54,6 +55,7 @@ class ObsSink:
         self.size = stream.size
         self.newest = Newest()
         self.on_command: Command | None = None
+        self.show_mode: Callable[[], str] | None = None
         self.mode = "live"
         self.preset = ""
         self.readers = 0  # of the ring
@@ -139,7 +141,7 @@ class ObsSink:
             "show": f"{id(self)}-{self.port}",
             "size": self.size,
             "fps": round(self.newest.fps(), 2),
-            "mode": self.mode,
+            "mode": self.show_mode() if self.show_mode else self.mode,
             "readers": self.newest.viewers,
             "preset": self.preset,
         }

@@ -5,18 +5,21 @@ from __future__ import annotations
 import errno
 import itertools
 import re
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from kfx import assets, clock, presets, sinks, sources
+from kfx import assets, clock, effects, presets, sinks, sources
 from kfx.engine import capture, live
+from kfx.engine.switches import Switches
 from kfx.errors import KfxError
 from kfx.render import canary
 from kfx.sinks import rescue
 from tests.faults import faulty
 from tests.faults.faulty import Camera, Sink
+from tests.looks import preset_of
 
 CLEAN = presets.load("none")
 pytestmark = pytest.mark.gl
@@ -175,23 +178,75 @@ def test_an_effect_that_is_too_slow_is_left_out(show, monkeypatch):
     assert sink.shots[-1].tick.frame.index > 290
 
 
-def test_a_motion_that_makes_nan_is_no_black_picture(show, monkeypatch):
-    from kfx.render.warp import Warp
-
-    assert Warp  # what would be fed with it
-    preset = presets.with_settings(presets.load("supernova"), [])
-    motions = [link for link in preset.chain if hasattr(link.effect.source, "drive")]
-    if not motions:
-        pytest.skip("supernova has no motion effect")
-    kind = motions[0].effect.source
-    monkeypatch.setattr(
-        kind, "drive", lambda self, face, tick: np.full_like(face.landmarks, np.nan)
-    )
-    camera, sink = Camera({}), Sink()
-    show(camera, {"a": sink}, preset=preset)
-    for shot in sink.shots:
-        assert shot.pixels[..., :3].mean() > 0.5 * camera.pixels[..., :3].mean()
+@pytest.mark.parametrize(
+    ("drive", "words"),
+    [
+        (lambda face: face.landmarks * np.float32(np.nan), "drives landmarks to where no number"),
+        (lambda face: face.landmarks[999], "index 999 is out of bounds"),
+    ],
+)
+def test_a_motion_at_fault_goes_alone(show, monkeypatch, drive, words):
+    kind = effects.find("liquify").source
+    monkeypatch.setattr(kind, "drive", lambda self, face, tick: drive(face))
+    camera, sink, without = Camera({}), Sink(), Sink()
+    look = preset_of("liquify", "film")
+    stats = show(camera, {"a": sink}, preset=look)
+    show(Camera({}), {"b": without}, preset=preset_of("film"))
+    assert told(stats, rf"^chain\[0\] \(liquify\): {words}.*; left out$") == 1
+    assert stats.state["effects"] == "chain[0] (liquify) left out; trying again later"
+    assert stats.dropped["render.bypassed"] == 5, "from then on it isn't tried"
+    both = {shot.tick.frame.index: shot for shot in without.shots}
+    shots = [shot for shot in sink.shots if shot.tick.frame.index in both]
+    assert len(shots) > 20
+    for shot in shots:
+        film = both[shot.tick.frame.index].pixels[..., :3].astype(int)
+        assert abs(shot.pixels[..., :3] - film).mean() < 3.0, "the film is still on it"
+        assert abs(shot.pixels[..., :3].astype(int) - camera.pixels[..., :3]).mean() > 1.0
     sane(sink)
+
+
+def test_a_sink_that_can_not_be_closed_costs_neither_the_others_nor_the_report(show):
+    class Stuck(Sink):
+        def close(self):
+            raise OSError("device busy")
+
+    ends = {"stuck": Stuck(), "good": Sink()}
+    stats = show(Camera({}, count=20), ends)
+    assert told(stats, "^stuck: device busy$") == 1
+    assert (stats.state["stuck"], stats.state["good"]) == ("failed", "ok")
+    assert ends["good"].ended == "closed"
+    assert stats.frames > 10
+
+
+def test_what_a_reader_of_a_sink_asks_for_holds_for_the_whole_show(show):
+    sink, asked, switches = Sink(), [], Switches()
+    sink.on_command = sink.show_mode = None
+
+    def command(verb, value):
+        asked.append((verb, value))
+        return True
+
+    def status(stats):
+        sink.on_command("preset", "film")
+
+    show(Camera({}, count=200), {"a": sink}, status=status, command=command)
+    assert ("preset", "film") in asked
+    show(Camera({}, count=20), {"a": sink}, switches=switches)  # nobody there knows presets
+    assert sink.on_command("mode", "black")
+    assert (switches.mode, sink.show_mode()) == ("black", "black")
+    assert not sink.on_command("preset", "film")
+
+
+def test_pinned_names_route_from_the_first_frame_on(show):
+    look = preset_of("halftone")
+    look = replace(look, chain=(replace(look.chain[0], slots=("mina",)),))
+    seen = {}
+    for pins in ({0: "mina"}, {0: "jisoo"}):
+        sink = Sink()
+        show(Camera({}, count=20), {"a": sink}, preset=look, pins=pins)
+        seen[pins[0]] = sink.shots[-1].pixels
+    assert (seen["jisoo"] == Camera({}).pixels).all()
+    assert (seen["mina"] != seen["jisoo"]).any()
 
 
 HEAD = '/*{"INPUTS": [{"NAME": "inputImage", "TYPE": "image"}]}*/\n'

@@ -10,12 +10,13 @@ import pytest
 
 from kfx import assets, effects
 from kfx.canonical import BROWS, INNER_LIPS, LEFT_IRIS, OUTER_LIPS, canonical
+from kfx.engine.autobypass import Strict
 from kfx.engine.motions import Motions
 from kfx.motion import motion_net, painted_mouth
 from kfx.motion.full_lips import full_lips
 from kfx.motion.guard import FARTHEST_LOOK_IOD, believable
 from kfx.motion.motion_net import HEAD, LEAST, MOST, Play
-from kfx.presets import Link
+from kfx.presets import Link, Preset
 from kfx.render import gaze
 from kfx.tracking import pose as poses
 from kfx.tracking.arkit import NAMES
@@ -135,7 +136,8 @@ def run(ticks, *links):
         spec = effects.find(name)
         values = {knob: one.default for knob, one in spec.knobs.items()} | knobs
         chain.append((place, Link(spec, values)))
-    motions = Motions(chain)
+    cast = Preset("tried", "", tuple(link for _, link in chain))
+    motions = Motions(chain, Strict(cast))
     return [(motions.drive(tick, {}), motions.scene) for tick in ticks]
 
 

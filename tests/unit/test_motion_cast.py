@@ -8,11 +8,12 @@ import pytest
 
 from kfx import effects
 from kfx.canonical import INNER_LIPS, OVAL, canonical
+from kfx.engine.autobypass import Strict
 from kfx.engine.motions import Motions
 from kfx.motion.face_exchange import FaceExchange
 from kfx.motion.morph_cycle import MorphCycle
 from kfx.motion.retarget import INCOMING, Retarget
-from kfx.presets import Link
+from kfx.presets import Link, Preset
 from kfx.tracking import pose as poses
 from kfx.tracking.blendshapes import Blendshapes
 from kfx.tracking.rig import rig
@@ -46,7 +47,8 @@ def run(name, ticks, **knobs):
     """What the chain would be told at every tick: [(face, driven)…], scene."""
     spec = effects.find(name)
     values = {knob: one.default for knob, one in spec.knobs.items()} | knobs
-    motions = Motions([(0, Link(spec, values))])
+    link = Link(spec, values)
+    motions = Motions([(0, link)], Strict(Preset("tried", "", (link,))))
     return [(motions.drive(tick, {}), motions.scene) for tick in ticks]
 
 

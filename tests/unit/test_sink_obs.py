@@ -191,6 +191,8 @@ def test_whoever_runs_the_show_is_asked_first(sink) -> None:
     assert ask(sink, "POST", "/panic")[1]["mode"] == "live"  # the show's, no longer the sink's
     assert ask(sink, "POST", "/preset?name=supernova")[1]["preset"] == "supernova"
     assert asked == [("mode", "clean"), ("preset", "supernova")]
+    sink.show_mode = lambda: "black"
+    assert ask(sink, "GET", "/state")[1]["mode"] == "black", "which a key is toggled by"
 
 
 @pytest.mark.parametrize(

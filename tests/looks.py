@@ -3,6 +3,8 @@
 from kfx import effects
 from kfx.presets import Link, Preset
 
+CAST = ("face_exchange", "morph_cycle", "retarget")  # what takes two performers to be seen
+
 
 def preset_of(*names, **values):
     """A chain of effects, or shader files, as they come but for `values`."""

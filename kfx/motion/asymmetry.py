@@ -63,6 +63,8 @@ def _at(past: deque[tuple[float, Landmarks]], beat: float) -> Landmarks:
 class Asymmetry(Motion):
     """One half lives some time ago, makes another face, or is the mirror image of the other."""
 
+    reenact = True
+
     late = Float(0.35, 0.0, 2.0, unit="beats", doc="one half performs so much later")
     wry = Float(0.7, 0.0, 1.5, doc="one brow and corner of the mouth up, the others down")
     twin = Float(0.0, doc="one half takes the mirrored shape of the other: 1 = two equal halves")

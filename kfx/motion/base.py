@@ -20,12 +20,17 @@ class Motion:
     Should: stay under 0.3 ms a face, NumPy only. Guaranteed by the chain: `mix` and presence
     are applied to the result, openings are kept believable, the picture is resampled once.
 
+    An effect that makes a performer act otherwise than they did declares `reenact`; one that
+    moves a person's likeness onto another declares `likeness`. Labels and consent go by it.
+
     An effect that shows a picture of the past declares `holds` and answers `hold`, asked once a
     tick before any `drive`. The faces of the scene it returns are then shown from their stills:
     `drive` places them in the frame, and `mix` is how opaque the scene is.
     """
 
     holds = False
+    reenact = False
+    likeness = False
     mix = params.MIX
     seed = params.SEED
 

@@ -25,6 +25,8 @@ class _Held:
 class DeadpanStep(Motion):
     """Expression sample-hold in pose-free space, projected with the live pose."""
 
+    reenact = True
+
     hz = Float(12.0, 4.0, 24.0, unit="Hz", doc="how often the held expression is renewed")
     deaden = Float(0.5, doc="how far brows and eyes are drawn towards rest")
     lag = Int(0, 0, 6, unit="frames", doc="how late the mouth is behind the eyes")

@@ -51,6 +51,8 @@ def _arms() -> npt.NDArray[np.float32]:
 class DriftFeatures(Motion):
     """Each feature is a soft patch that wanders as one piece; the skin between gives way."""
 
+    reenact = True
+
     amp = Float(0.12, 0.0, 0.22, unit="iod", doc="how far features float off")
     rate = Float(0.6, 0.1, 4.0, unit="Hz", doc="how fast they wander")
     turn = Float(9.0, 0.0, 30.0, unit="deg", doc="how far they turn")

@@ -26,6 +26,8 @@ def basis() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
 class ExprAmp(Motion):
     """Linear modes of expression, each pushed by a soft limiter; the rest passes unchanged."""
 
+    reenact = True
+
     gain = Float(1.6, 0.0, 4.0, doc="1 = as performed, 0 = frozen at rest, 4 = far past human")
     brow = Float(1.0, 0.0, 2.0, doc="share of the gain that the brows take")
     eye = Float(0.6, 0.0, 2.0, doc="share of the gain that the lids take")

@@ -130,6 +130,8 @@ class _State:
 class ExprBank(Motion):
     """Draws an expression for each region on a grid of notes, the same in every take."""
 
+    reenact = True
+
     rate = Choice(0.5, (1.0, 0.5, 0.25), ("1/4", "1/8", "1/16"), doc="the note it snaps on")
     density = Float(0.6, doc="share of the notes that take over; the performer has the others")
     split = Float(0.35, doc="how often a region draws its own expression")

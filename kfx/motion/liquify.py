@@ -67,6 +67,8 @@ class _Springs:
 class Liquify(Motion):
     """Handles on springs; what lies between follows by moving least squares."""
 
+    reenact = True
+
     chin = Float(0.26, -0.5, 1.0, unit="iod", doc="how far the chin is drawn down")
     forehead = Float(0.13, -0.5, 1.0, unit="iod", doc="how far the forehead is drawn up")
     eyes = Float(0.16, -0.5, 1.0, unit="iod", doc="how far the eyes are spread open")

@@ -1,4 +1,4 @@
-"""Where a face will be in a moment: linear prediction from its last 0.13 seconds."""
+"""Where a face will be in a moment: linear prediction from its last 0.2 seconds."""
 
 from __future__ import annotations
 
@@ -18,27 +18,55 @@ from kfx.types import LANDMARK_COUNT, Face, Landmarks, freeze
 STEP_S = 1 / 30
 GAP_S = 0.2  # after a longer pause the past says nothing
 FARTHEST_S = 0.1
-# Weights of what lies 1–4 steps back, seen from now, for each time ahead: the linear predictor
-# of least squared error (Wiener) on twenty seconds of performer?seed=2. A head
-# goes on as it went; a mouth that moved fast is about to turn round, so it is held back.
-_AHEAD_S = np.array([0, 2, 3, 4, 6]) / 60
-_POSE = np.array([
-    (0, 0, 0, 0), (-0.31, -0.07, -0.04, -0.08), (-0.40, -0.12, -0.04, -0.12),
-    (-0.48, -0.18, -0.04, -0.16), (-0.66, -0.26, -0.02, -0.24),
+# Weights of what lies 1–6 steps back, seen from now, for each time ahead: the linear predictor
+# of least squared error (Wiener), from models/training/predict.py. A head goes on as it went, its
+# turn by half, for much of a turn's change is the finder's doubt; a mouth that moved fast is about
+# to turn round, so it is held back.
+_AHEAD_S = np.array([0, 2, 3, 6]) / 60
+_SHIFT = np.array([
+    (0, 0, 0, 0, 0, 0),
+    (-0.41, -0.3, -0.05, 0.05, 0.09, -0.05),
+    (-0.64, -0.42, -0.05, 0.11, 0.13, -0.1),
+    (-1.24, -0.75, -0.02, 0.26, 0.2, -0.23),
+])  # fmt: skip
+_DEPTH = np.array([
+    (0, 0, 0, 0, 0, 0),
+    (-0.01, -0.07, -0.02, 0.01, -0.01, 0.06),
+    (-0.04, -0.08, -0.01, 0, 0, 0.07),
+    (-0.08, -0.08, -0.03, 0.03, 0.07, 0.07),
+])  # fmt: skip
+_TURN = np.array([
+    (0, 0, 0, 0, 0, 0),
+    (-0.13, -0.17, -0.02, -0.01, 0.03, -0.03),
+    (-0.23, -0.21, -0.04, 0, 0.04, -0.07),
+    (-0.44, -0.33, -0.05, 0.05, 0.09, -0.19),
+])  # fmt: skip
+_SIZE = np.array([
+    (0, 0, 0, 0, 0, 0),
+    (-0.31, -0.14, -0.03, 0.04, 0.09, 0),
+    (-0.41, -0.19, -0.01, 0.08, 0.11, -0.02),
+    (-0.63, -0.21, 0.07, 0.16, 0.16, -0.05),
 ])  # fmt: skip
 _EYES = np.array([
-    (0, 0, 0, 0), (-0.51, 0.18, -0.02, 0.07), (-0.49, 0.20, -0.01, 0.09),
-    (-0.41, 0.18, -0.01, 0.11), (-0.38, 0.18, 0.00, 0.11),
+    (0, 0, 0, 0, 0, 0),
+    (-0.22, -0.01, 0.15, -0.06, 0.06, 0.08),
+    (-0.22, 0.05, 0.12, -0.02, 0.09, 0.1),
+    (-0.02, 0.06, 0.12, 0.08, 0.15, 0.09),
 ])  # fmt: skip
 _LIPS = np.array([
-    (0, 0, 0, 0), (-0.56, 0.00, -0.09, 0.27), (-0.63, -0.03, -0.09, 0.39),
-    (-0.67, -0.03, -0.06, 0.48), (-0.64, 0.04, 0.08, 0.52),
+    (0, 0, 0, 0, 0, 0),
+    (-0.51, 0.02, -0.08, 0.1, 0.09, 0.03),
+    (-0.57, -0.02, -0.05, 0.15, 0.14, 0.03),
+    (-0.68, 0.01, 0.11, 0.28, 0.17, 0.01),
 ])  # fmt: skip
 _REST = np.array([
-    (0, 0, 0, 0), (-0.64, 0.01, -0.08, 0.27), (-0.70, -0.01, -0.07, 0.39),
-    (-0.72, -0.01, -0.04, 0.48), (-0.69, 0.06, 0.11, 0.50),
+    (0, 0, 0, 0, 0, 0),
+    (-0.48, 0, -0.06, 0.08, 0.11, 0.03),
+    (-0.54, -0.03, -0.03, 0.13, 0.17, 0.01),
+    (-0.63, -0.01, 0.12, 0.27, 0.24, -0.05),
 ])  # fmt: skip
-BACK = 4
+_POSE = (*[_SHIFT] * 2, _DEPTH, *[_TURN] * 3, _SIZE)  # of `Rigid.step_to`
+BACK = 6
 
 
 @cache
@@ -86,7 +114,8 @@ class Predictor:
         steps.append((now_s, np.zeros(7, np.float32)))
         bends.append((now_s, np.zeros_like(shape)))
         back = [now_s - (k + 1) * STEP_S for k in range(BACK)]
-        step = _weights(_POSE, ahead_s) @ np.array([_at(steps, t) for t in back])
+        weights = np.stack([_weights(t, ahead_s) for t in _POSE])
+        step = np.einsum("ck,kc->c", weights, np.array([_at(steps, t) for t in back]))
         weights = np.stack([_weights(t, ahead_s) for t in (_EYES, _LIPS, _REST)])[_group()]
         change = np.einsum("nk,knc->nc", weights, np.array([_at(bends, t) for t in back]))
         pose = here.moved(step).matrix()

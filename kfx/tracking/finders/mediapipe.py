@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kfx.errors import KfxError
+from kfx.tracking.depth import agreeing
 from kfx.types import LANDMARK_COUNT, Frame, Landmarks
 
 SEARCH_EVERY = 10  # frames between two looks for more faces than one
@@ -117,7 +118,7 @@ class MediaPipe:
             self._rest = _rest(found, rgb.shape[0])
         self._rest -= 1
         scale = np.float32(frame.pixels.shape[1] / rgb.shape[1])
-        return [points * scale for points in found[: self._max_faces]]
+        return [agreeing(points * scale) for points in found[: self._max_faces]]
 
     def _picture(self, frame: Frame) -> Picture:
         """A contiguous RGB copy, at most `TRACK_SIDE_PX` long."""

@@ -25,10 +25,7 @@ LAYERS = (
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 BOTTOM = LAYERS[-1]  # modules of values and constants, which may use each other
-PAIRS = {  # on one level, and yet one opens the other
-    ("__main__", "cli"),
-    ("cli", "panel"),
-}
+PAIRS = {("__main__", "cli")}  # `python -m kfx` is the command line under another name
 
 
 def relative(path: Path) -> str:

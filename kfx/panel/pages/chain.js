@@ -1,0 +1,127 @@
+// The chain: a card for each effect, with its knobs; fold, solo, bypass, remove, drag to reorder.
+
+import { $, button, make, press } from "./dom.js";
+import { knob } from "./knobs.js";
+import { t } from "./words.js";
+
+const QUIET = new Set(["bypass", "solo"]);
+
+export class Chain {
+  constructor(link, register) {
+    this.link = link;
+    this.register = register;
+    this.folded = new Set(JSON.parse(sessionStorage.getItem("kfx.folded") || "[]"));
+  }
+
+  // Builds the cards anew, keeping focus and scroll where they were.
+  show(tree, rows) {
+    const scroll = $("chain").scrollTop;
+    const focus = document.activeElement?.closest("[data-address]")?.dataset.address;
+    this.cards = tree.chain.map((one, place) => this._card(one, place, rows));
+    const empty = make("li", { class: "empty" }, t("empty"));
+    $("links").replaceChildren(...(this.cards.length ? this.cards : [empty]));
+    $("chain").scrollTop = scroll;
+    if (focus) {
+      const again = document.querySelector(`[data-address="${CSS.escape(focus)}"]`);
+      (again?.querySelector("[tabindex='0'],select,input,button") || again)?.focus({ preventScroll: true });
+    }
+  }
+
+  _card(one, place, rows) {
+    const base = `/kfx/v1/chain/${place}/`;
+    const own = rows.filter((row) => row.a.startsWith(base));
+    const leaf = (row) => row.a.split("/").at(-1);
+    const at = (name) => own.find((row) => leaf(row) === name && row.a.split("/").length === 7);
+    const bypass = this._switch(at("bypass"), "B", t("bypass"));
+    const solo = this._switch(at("solo"), "S", t("solo"));
+    const grip = make("button", {
+      type: "button", class: "grip", "aria-label": `${t("reorder")}: ${one.effect}`, title: t("reorder"),
+    }, "⠿");
+    const id = `${one.effect}#${rows.filter((row) => row.a.endsWith("/solo")).indexOf(at("solo"))}`;
+    const fold = button(one.effect.replaceAll("_", " "), { class: "name", title: one.doc });
+    const tag = [one.slots.length ? `→ ${one.slots.join(", ")}` : "", one.when].filter(Boolean).join(" · ");
+    const remove = button("✕", {
+      class: "small quiet", "aria-label": `${t("remove")}: ${one.effect}`, title: t("remove"),
+      onclick: () => this.link.do("remove", { place }),
+    });
+    const body = make("div", { class: "knobs" });
+    for (const row of own) {
+      if (QUIET.has(leaf(row)) && row.k === "bool") continue;
+      const control = knob(row, (value) => this.link.set(row.a, value), () => this.link.you);
+      const moved = one.moved[row.label ?? leaf(row)];
+      if (moved) control.element.append(make("span", { class: "moved", title: `${t("moved")} ${moved.join(" + ")}` }, "∿"));
+      this.register(row.a, control.update);
+      body.append(control.element);
+    }
+    const card = make("li", { class: `link ${one.kind}`, data: { place: String(place) } },
+      make("header", {}, grip, fold, tag ? make("span", { class: "tag", title: tag }, tag) : null, solo, bypass, remove), body);
+    const show = (closed) => {
+      card.classList.toggle("folded", closed);
+      fold.setAttribute("aria-expanded", String(!closed));
+    };
+    fold.addEventListener("click", () => {
+      const closed = !this.folded.has(id);
+      this.folded[closed ? "add" : "delete"](id);
+      sessionStorage.setItem("kfx.folded", JSON.stringify([...this.folded]));
+      show(closed);
+    });
+    show(this.folded.has(id));
+    const off = at("bypass");
+    if (off) {
+      card.classList.toggle("off", !!off.v);
+      this.register(off.a, (value, by) => { bypass.update(value, by); card.classList.toggle("off", !!value); });
+    }
+    this._drag(grip, card, place);
+    return card;
+  }
+
+  _switch(row, letter, word) {
+    if (!row) return null;
+    const one = button(letter, { class: `small ${word === t("solo") ? "solo" : "off"}`, title: `${word}: ${row.doc ?? ""}`, "aria-label": `${word} ${row.a.split("/").at(-2)}` });
+    one.dataset.address = row.a;
+    let now = !!row.v;
+    press(one, now);
+    one.addEventListener("click", () => this.link.set(row.a, !now));
+    one.update = (value) => { now = !!value; press(one, now); };
+    this.register(row.a, one.update);
+    return one;
+  }
+
+  _drag(grip, card, place) {
+    const go = (to) => {
+      if (to !== place && to >= 0 && to < this.cards.length) this.link.do("move", { place, to });
+    };
+    grip.addEventListener("keydown", (event) => {
+      const by = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+      if (by) { event.preventDefault(); go(place + by); }
+    });
+    grip.addEventListener("pointerdown", (event) => {
+      event.preventDefault();
+      grip.focus();
+      grip.setPointerCapture(event.pointerId);
+      card.classList.add("dragged");
+      let to = place;
+      const move = (one) => {
+        // Its place among the others is after all those whose middle lies above the pointer.
+        to = this.cards.filter((other) => {
+          const box = other.getBoundingClientRect();
+          return other !== card && one.clientY > box.top + box.height / 2;
+        }).length;
+        this.cards.forEach((other) => other.classList.remove("before", "after"));
+        const others = this.cards.filter((other) => other !== card);
+        if (to < others.length) others[to].classList.add("before");
+        else others.at(-1)?.classList.add("after");
+      };
+      const end = (one) => {
+        grip.removeEventListener("pointermove", move);
+        this.cards.forEach((other) => other.classList.remove("before", "after"));
+        card.classList.remove("dragged");
+        if (one.type === "pointerup") go(to);
+      };
+      grip.addEventListener("pointermove", move);
+      grip.addEventListener("pointerup", end, { once: true });
+      grip.addEventListener("pointercancel", end, { once: true });
+    });
+  }
+}
+

@@ -1,0 +1,592 @@
+"""The panel's server: who comes in, what they may do, and that nothing of it reaches the show."""
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+import threading
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from websockets.asyncio.client import connect as async_connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
+from websockets.sync.client import connect
+
+from kfx import clock, presets
+from kfx.panel import door, messages
+from kfx.panel.limits import Bucket
+from kfx.panel.pictures import Viewer, width_for
+from kfx.panel.roles import MISS_S, MISSES, Roles, Waiting
+from kfx.panel.thumbnails import SETTLED, Thumbnails
+from kfx.panel.watching import understood
+from kfx.presets import packing
+from tests.panel.shows import GRAIN, SIZE, rolling
+
+KINDS = {"hello", "tree", "minute", "people"}
+
+
+@pytest.fixture(scope="module")
+def show(tmp_path_factory):
+    """A panel on this machine alone, with a show that runs."""
+    with rolling(tmp_path_factory.mktemp("own")) as running:
+        yield running
+
+
+@contextlib.contextmanager
+def control(panel, **headers):
+    with connect(f"ws://127.0.0.1:{panel.port}/control", additional_headers=headers) as one:
+        yield one
+
+
+def until(socket, kind, wanted=lambda said: True):
+    """The first message of a kind that is wanted."""
+    deadline = clock.now() + 10.0
+    while clock.now() < deadline:
+        said = json.loads(socket.recv(timeout=10.0))
+        if said["t"] == kind and wanted(said):
+            return said
+    raise AssertionError(f"no {kind}")
+
+
+def until_closed(socket, answer=None):
+    """The server closes the socket before long, whatever it still sends."""
+    deadline = clock.now() + 10.0
+    with contextlib.suppress(ConnectionClosed):
+        while clock.now() < deadline:
+            data = socket.recv(timeout=10.0)
+            if answer:
+                socket.send(answer(data))
+    assert socket.protocol.state.name != "OPEN"
+
+
+def eventually(true):
+    deadline = clock.now() + 10.0
+    while not true() and clock.now() < deadline:
+        clock.pause(0.01)
+    assert true()
+
+
+def tell(socket, **message):
+    socket.send(json.dumps(message))
+
+
+def picture_of(data):
+    (length,) = struct.unpack(">I", data[:4])
+    head = json.loads(data[4 : 4 + length])
+    rest, parts = data[4 + length :], []
+    for size in head["l"]:
+        parts.append(rest[:size])
+        rest = rest[size:]
+    assert not rest
+    return head, parts
+
+
+def decoded(jpeg):
+    cv2 = pytest.importorskip("cv2")
+    import numpy as np
+
+    return cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+
+
+def test_a_page_is_told_all_it_is_built_from(show):
+    panel, desk, _ = show
+    with control(panel) as one:
+        said = {}
+        while KINDS - said.keys():
+            message = json.loads(one.recv(timeout=10.0))
+            said[message["t"]] = message
+    assert said["hello"]["role"] == "operator"
+    addresses = [row["a"] for row in said["tree"]["parameters"]]
+    assert addresses == [each.address for each in desk.parameters()]
+    assert [link["effect"] for link in said["tree"]["chain"]] == ["deadpan_step", "film", "flash"]
+
+
+def test_what_one_page_sets_all_pages_see_and_whose_it_was(show):
+    panel, desk, _ = show
+    with control(panel) as one, control(panel) as other:
+        name = until(one, "hello")["you"]
+        until(other, "tree")
+        tell(one, t="set", a=GRAIN, v=0.125)
+        for page in (one, other):
+            said = until(page, "set", lambda said: said["c"][-1][0] == GRAIN)
+            assert said["c"][-1] == [GRAIN, 0.125, name]
+        assert until(other, "steps")["steps"][0] > 0
+    assert desk.get(GRAIN) == 0.125
+
+
+def test_the_chain_is_edited_and_taken_back(show):
+    panel, desk, _ = show
+    with control(panel) as one:
+        until(one, "tree")
+        for what, wanted in (
+            ({"what": "move", "place": 0, "to": 2}, ["film", "flash", "deadpan_step"]),
+            (
+                {"what": "add", "effect": "bloom", "place": 0},
+                ["bloom", "film", "flash", "deadpan_step"],
+            ),
+            ({"what": "remove", "place": 0}, ["film", "flash", "deadpan_step"]),
+        ):
+            tell(one, t="do", **what)
+            until(one, "tree", lambda said, w=wanted: [x["effect"] for x in said["chain"]] == w)
+        for _ in range(3):
+            tell(one, t="set", a="/kfx/v1/undo", v=True)
+        want = ["deadpan_step", "film", "flash"]
+        until(one, "tree", lambda said: [x["effect"] for x in said["chain"]] == want)
+    assert [link.effect.name for link in desk.preset.chain] == ["deadpan_step", "film", "flash"]
+
+
+def test_a_look_is_saved_under_a_name_and_loaded(show):
+    panel, desk, _ = show
+    kept = desk.get(GRAIN)
+    with control(panel) as one:
+        until(one, "tree")
+        tell(one, t="do", what="save", name="mine 1", overwrite=False)
+        assert until(one, "saved")["name"] == "mine 1"
+        tell(one, t="do", what="save", name="mine 1", overwrite=False)
+        assert until(one, "exists")["name"] == "mine 1"
+        tell(one, t="set", a=GRAIN, v=0.01)
+        until(one, "set", lambda said: said["c"][-1][0] == GRAIN)
+        tell(one, t="do", what="differences")
+        assert any("grain" in row[0] for row in until(one, "differences")["rows"])
+        tell(one, t="do", what="load", name="mine 1", seconds=0.5)
+        until(one, "set", lambda said: said["c"][-1][0] == GRAIN)
+        assert desk.get(GRAIN) == kept
+        assert desk.preset.name == "mine 1"
+    answer = httpx.get(f"{panel.url}library").json()
+    assert "mine 1" in [each["name"] for each in answer["presets"] if each.get("own")]
+    assert "film" in [each["name"] for each in answer["effects"]]
+
+
+def test_a_pack_is_taken_in_and_anything_else_is_not(show, tmp_path):
+    panel, desk, _ = show
+    packing.pack(presets.load("camcorder_band"), tmp_path / "band.zip")
+    url, data = f"{panel.url}pack", (tmp_path / "band.zip").read_bytes()
+    assert httpx.post(url, params={"name": "band"}, content=data).json() == {"name": "band"}
+    assert httpx.post(url, params={"name": "band"}, content=data).status_code == 400
+    assert httpx.post(url, params={"name": "../band"}, content=data).status_code == 400
+    assert httpx.post(url, params={"name": "b"}, content=b"PK nonsense").status_code == 400
+    with_origin = httpx.post(
+        url, params={"name": "c"}, content=data, headers={"Origin": "http://x"}
+    )
+    assert with_origin.status_code == 403
+    with control(panel) as one:
+        until(one, "tree")
+        before = [link.effect.name for link in desk.preset.chain]
+        tell(one, t="do", what="load", name="band", seconds=0)
+        until(one, "tree", lambda said: said["preset"]["name"] == "camcorder_band")
+        tell(one, t="set", a="/kfx/v1/undo", v=True)
+        until(one, "tree", lambda said: [x["effect"] for x in said["chain"]] == before)
+    names = [one["name"] for one in httpx.get(f"{panel.url}library").json()["presets"]]
+    assert "band" in names
+
+
+@pytest.mark.parametrize("name", ["../evil", "/etc/evil", "a/b", "", ".hidden", "x" * 99, "a\x00b"])
+def test_no_name_leaves_the_folder(show, name):
+    panel, _, _ = show
+    with control(panel) as one:
+        until(one, "tree")
+        tell(one, t="do", what="load", name=name, seconds=0)
+        assert until(one, "error")["what"] == "load"
+
+
+def test_errors_are_told_to_whoever_made_them(show):
+    panel, _, _ = show
+    with control(panel) as one:
+        until(one, "tree")
+        tell(one, t="set", a=GRAIN, v=9)
+        said = until(one, "error")
+        assert said["a"] == GRAIN
+        assert "outside 0..0.2" in said["text"]
+
+
+def test_panic_and_modes_work(show):
+    panel, _, switches = show
+    with control(panel) as one:
+        until(one, "tree")
+        tell(one, t="set", a="/kfx/v1/panic", v=True)
+        until(one, "set", lambda said: ["/kfx/v1/mode", "clean"] in [c[:2] for c in said["c"]])
+        assert switches.shown == "clean"
+        tell(one, t="set", a="/kfx/v1/mode", v="live")
+        until(one, "set", lambda said: ["/kfx/v1/mode", "live"] in [c[:2] for c in said["c"]])
+
+
+def test_the_picture_comes_in_the_size_asked_for_with_its_plate(show):
+    panel, _, _ = show
+    with connect(f"ws://127.0.0.1:{panel.port}/picture", max_size=2**22) as one:
+        one.send(json.dumps({"width": 300, "plate": True, "faces": True}))
+        for _ in range(10):
+            head, parts = picture_of(one.recv(timeout=10.0))
+            one.send(str(head["n"]))
+            if len(parts) == 2:
+                break
+        assert [decoded(part).shape for part in parts] == [(180, 320, 3)] * 2
+        assert decoded(parts[1]).max() < 8
+        assert decoded(parts[0]).min() > 12
+        assert head["faces"] == []
+        numbers = []
+        for _ in range(5):
+            head, _ = picture_of(one.recv(timeout=10.0))
+            one.send(str(head["n"]))
+            numbers.append(head["n"])
+        assert numbers == sorted(set(numbers))
+
+
+def test_a_viewer_who_says_nothing_gets_two_pictures_and_no_more(show):
+    panel, _, _ = show
+    with connect(f"ws://127.0.0.1:{panel.port}/picture", max_size=2**22) as one:
+        for _ in range(2):
+            one.recv(timeout=10.0)
+        with pytest.raises(TimeoutError):
+            one.recv(timeout=0.3)
+
+
+def test_many_viewers_share_what_is_encoded(show):
+    panel, _, _ = show
+    with contextlib.ExitStack() as stack:
+        url = f"ws://127.0.0.1:{panel.port}/picture"
+        viewers = [stack.enter_context(connect(url, max_size=2**22)) for _ in range(6)]
+        before = panel.pictures.encoded, panel.pictures.count
+        for _ in range(4):
+            for one in viewers:
+                head, _ = picture_of(one.recv(timeout=10.0))
+                one.send(str(head["n"]))
+        made = panel.pictures.encoded - before[0]
+        written = panel.pictures.count - before[1]
+    assert made <= written + 1  # once a picture, not once a viewer
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Host": "evil.example"},
+        {"Host": "evil.example:80"},
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {"Host": "127.0.0.1.evil.example"},
+    ],
+)
+def test_strangers_are_turned_away(show, headers):
+    panel, _, _ = show
+    before = panel._door.refused
+    answer = httpx.get(f"{panel.url}library", headers=headers)
+    assert answer.status_code == 403
+    if "Host" not in headers:
+        for path in ("control", "picture"):
+            with pytest.raises(InvalidStatus):
+                connect(f"ws://127.0.0.1:{panel.port}/{path}", additional_headers=headers)
+    assert panel._door.refused > before
+    assert "access-control-allow-origin" not in answer.headers
+
+
+def test_pages_are_closed_to_frames_and_other_scripts(show):
+    panel, _, _ = show
+    answer = httpx.get(panel.url)
+    policy = answer.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "frame-ancestors 'none'" in policy
+    assert "unsafe" not in policy
+    assert answer.headers["x-frame-options"] == "DENY"
+    again = httpx.get(panel.url, headers={"If-None-Match": answer.headers["etag"]})
+    assert again.status_code == 304
+    for path in ("../server.py", "%2e%2e/server.py", "nothing.js"):
+        assert httpx.get(f"{panel.url}{path}").status_code in (403, 404)
+
+
+def test_the_pages_are_small_and_name_no_other_host(show):
+    panel, _, _ = show
+    total = 0
+    for name, (body, _, _) in panel._web.pages.items():
+        total += len(body)
+        text = body.decode().replace("http://www.w3.org/2000/svg", "")
+        for word in ("http://", "https://", "//cdn"):
+            assert word not in text, name
+    assert total < 300_000
+
+
+def test_garbage_is_counted_then_the_socket_is_closed(show):
+    panel, desk, _ = show
+    before, numbers = panel.garbage, desk.steps
+    with control(panel) as one:
+        until(one, "tree")
+        with contextlib.suppress(ConnectionClosed):  # it may be closed before the last one
+            for _ in range(40):
+                one.send("{not json")
+        until_closed(one)
+    eventually(lambda: panel.garbage > before)
+    assert desk.steps == numbers
+
+
+def test_a_message_that_is_too_long_ends_the_socket(show):
+    panel, _, _ = show
+    with control(panel) as one:
+        one.send("x" * 200_000)
+        until_closed(one)
+
+
+def test_there_are_only_so_many_sockets(show, monkeypatch):
+    panel, _, _ = show
+    eventually(lambda: panel._door.sockets == 0)
+    monkeypatch.setattr(door, "MOST_SOCKETS", 2)
+    with control(panel), control(panel), pytest.raises(InvalidStatus):
+        connect(f"ws://127.0.0.1:{panel.port}/control")
+
+
+def test_raw_nonsense_on_the_port_harms_nothing(show):
+    panel, _, _ = show
+    for data in (b"\x00" * 500, b"GET / HTTP/9\r\n\r\n", b"\x16\x03\x01\x02\x00", b"A" * 70_000):
+        with (
+            socket.create_connection(("127.0.0.1", panel.port), timeout=5) as one,
+            contextlib.suppress(OSError),
+        ):
+            one.sendall(data)
+            one.settimeout(0.2)
+            one.recv(100)
+    assert httpx.get(panel.url).status_code == 200
+
+
+def test_lan_devices_pair_look_and_change_nothing(tmp_path, monkeypatch):
+    """Everybody is taken for a device of the network."""
+    monkeypatch.setattr(door.Door, "_role", _as_if_from_the_lan)
+    with rolling(tmp_path, host="0.0.0.0", tokens=tmp_path / "tokens.json") as (panel, desk, _):
+        base = f"http://127.0.0.1:{panel.port}/"
+        with control(panel) as one, pytest.raises(ConnectionClosed) as closed:
+            one.recv(timeout=10.0)
+        assert closed.value.rcvd.code == 4401
+        assert httpx.get(f"{base}library").status_code == 401
+        assert httpx.post(f"{base}pair", json={"code": "x"}).status_code == 403
+        assert httpx.post(f"{base}pair", content=b"[" * 900).status_code == 400
+        assert httpx.post(f"{base}pair", content=b"x" * 5000).status_code == 413
+        code = panel.roles.code
+        answer = httpx.post(f"{base}pair", json={"code": code, "name": "tablet"})
+        assert answer.status_code == 200
+        assert "HttpOnly" in answer.headers["set-cookie"]
+        cookie = {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+        assert httpx.post(f"{base}pair", json={"code": code}).status_code == 403  # used up
+        before = desk.get(GRAIN)
+        with control(panel, **cookie) as one:
+            assert until(one, "hello")["role"] == "viewer"
+            said = until(one, "people")
+            assert "code" not in said
+            for message in (
+                {"t": "set", "a": GRAIN, "v": 0.2},
+                {"t": "set", "a": "/kfx/v1/panic", "v": True},
+                {"t": "do", "what": "remove", "place": 0},
+                {"t": "do", "what": "code"},
+            ):
+                tell(one, **message)
+                assert "may look" in until(one, "error")["text"]
+            assert desk.get(GRAIN) == before
+            dropped = httpx.post(f"{base}pack", params={"name": "x"}, headers=cookie, content=b"")
+            assert dropped.status_code == 403
+            with connect(
+                f"ws://127.0.0.1:{panel.port}/picture", additional_headers=cookie, max_size=2**22
+            ) as pictures:
+                picture_of(pictures.recv(timeout=10.0))
+                (device,) = panel.roles.devices
+                panel.roles.revoke(device.id)
+                panel._changed()
+                until_closed(one)
+                until_closed(pictures, answer=lambda data: str(picture_of(data)[0]["n"]))
+        assert httpx.get(f"{base}library", headers=cookie).status_code == 401
+
+
+def _as_if_from_the_lan(self, headers, scope):
+    device = self._roles.device(door._cookie(headers.get("cookie", "")))
+    return ("viewer", device) if device else (None, None)
+
+
+def test_names_are_checked_as_the_address_it_is_bound_to_wants():
+    here = door.Door(None, loopback_only=True, roles=Roles())
+    wide = door.Door(None, loopback_only=False, roles=Roles())
+    for host in ("127.0.0.1:8770", "localhost", "[::1]:1"):
+        assert here._our_name(host, {})
+        assert wide._our_name(host, {})
+    assert not here._our_name("192.168.1.5:8770", {})
+    assert wide._our_name("192.168.1.5:8770", {})
+    assert wide._our_name(socket.gethostname(), {})
+    for host in ("", "evil.example", "192.168.1.5.evil.example", ":80", "a" * 5000):
+        assert not wide._our_name(host, {})
+
+
+def test_codes_cant_be_guessed_and_tokens_outlive_the_process(tmp_path):
+    roles = Roles(tmp_path / "panel" / "tokens.json")
+    code = roles.code
+    for _ in range(MISSES):
+        assert roles.pair("wrong", "x", "10.0.0.9", 0.0) is None
+    assert roles.code != code
+    with pytest.raises(Waiting):
+        roles.pair(roles.code, "x", "10.0.0.9", 1.0)
+    token = roles.pair(roles.code, "tablet", "10.0.0.8", 1.0)
+    assert roles.pair(roles.code, "y", "10.0.0.9", MISS_S + 1.0)
+    text = (tmp_path / "panel" / "tokens.json").read_text()
+    assert token not in text
+    assert (tmp_path / "panel" / "tokens.json").stat().st_mode & 0o077 == 0
+    again = Roles(tmp_path / "panel" / "tokens.json")
+    device = again.device(token)
+    assert device.name == "tablet"
+    assert again.revoke(device.id)
+    assert again.device(token) is None
+    assert Roles(tmp_path / "panel" / "tokens.json").device(token) is None
+    (tmp_path / "panel" / "tokens.json").write_text("{broken")
+    assert Roles(tmp_path / "panel" / "tokens.json").devices == ()
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
+    ),
+    max_leaves=12,
+)
+
+
+@given(
+    st.text(max_size=200)
+    | json_values.map(json.dumps)
+    | st.fixed_dictionaries(
+        {"t": st.sampled_from(["set", "do", "x"]), "a": json_values, "v": json_values},
+        optional={
+            "what": st.sampled_from([*messages.ACTIONS, 3]),
+            "place": json_values,
+            "to": json_values,
+            "effect": json_values,
+            "name": json_values,
+        },
+    ).map(json.dumps)
+)
+def test_any_message_is_understood_or_refused(text):
+    try:
+        said = messages.parse(text)
+    except ValueError:
+        pass
+    else:
+        assert isinstance(said, messages.Set | messages.Do)
+    understood(Viewer(), text)
+
+
+def test_deep_and_long_messages_are_refused():
+    for text in ("[" * 15_000, '{"t":"set","a":"/x","v":' + "[" * 9_000, "x" * 20_000, None, b"{}"):
+        with pytest.raises(ValueError, match=r".+"):
+            messages.parse(text)
+
+
+def test_a_bucket_lets_bursts_through_and_holds_a_rate():
+    bucket = Bucket(10.0, 5.0, 0.0)
+    assert [bucket.wait_s(0.0) for _ in range(5)] == [0.0] * 5
+    assert bucket.wait_s(0.0) == pytest.approx(0.1)
+    assert bucket.wait_s(10.0) == 0.0
+
+
+def test_a_look_that_was_seen_has_a_thumbnail(show):
+    panel, desk, _ = show
+    shots = Thumbnails()
+    assert [shots.due("x", True) for _ in range(SETTLED + 1)][-1]
+    assert not shots.due("y", True)
+    assert not any(shots.due("y", False) for _ in range(SETTLED + 1))
+    with control(panel) as one:
+        name = desk.preset.name
+        said = until(one, "thumbnails", lambda said: name in said["versions"])
+    answer = httpx.get(f"{panel.url}thumbnail", params={"name": name, "v": said["versions"][name]})
+    assert decoded(answer.content).shape == (108, 192, 3)
+    assert httpx.get(f"{panel.url}thumbnail", params={"name": "nope"}).status_code == 404
+
+
+def test_a_slow_line_gets_smaller_pictures_and_larger_ones_again():
+    viewer = Viewer(width=1280)
+    assert viewer.size(1280) == 1280
+    for n in range(20):
+        viewer.sent[n] = 0.0
+        viewer.acknowledged(n, 1.0)
+    assert viewer.size(1280) < 640
+    for n in range(2000):
+        viewer.sent[n] = 0.0
+        viewer.acknowledged(n, 0.01)
+    assert viewer.size(1280) == 1280
+    assert width_for(300, SIZE[0], 0) == 320
+    assert width_for(9999, 500, 0) == 500
+    assert width_for(1, 100, 3) == 100
+
+
+def test_a_closed_panel_leaves_no_thread_behind(tmp_path):
+    before = set(threading.enumerate())
+    with rolling(tmp_path) as (panel, _, _), control(panel) as one:
+        until(one, "tree")
+    eventually(lambda: not set(threading.enumerate()) - before)
+
+
+CROWD_S = 1.0
+
+
+async def _come_again(url, act):
+    """A client that acts until it is thrown out, then comes back."""
+    while True:
+        with contextlib.suppress(OSError, EOFError, TimeoutError, WebSocketException):
+            async with async_connect(url, max_size=2**22, close_timeout=0.1) as one:
+                await act(one)
+        await asyncio.sleep(0.2)
+
+
+async def _nonsense(one):
+    while True:
+        await one.send("{")
+        await one.send('{"t":"do","what":"move","place":9,"to":-1}')
+        await asyncio.sleep(0.01)
+
+
+async def _slow(one):
+    one.transport.pause_reading()
+    await asyncio.sleep(60)
+
+
+async def _busy(one):
+    async for data in one:
+        await one.send(str(picture_of(data)[0]["n"]))
+
+
+def test_a_crowd_of_two_hundred_never_reaches_the_show(tmp_path):
+    """Viewers, slow readers and liars; whoever was there before goes on unharmed."""
+
+    async def crowd(port):
+        url = f"ws://127.0.0.1:{port}"
+        acts = [("control", _nonsense)] * 80 + [("picture", _slow)] * 60 + [("picture", _busy)] * 60
+        tasks = [asyncio.ensure_future(_come_again(f"{url}/{path}", act)) for path, act in acts]
+        await asyncio.wait(tasks, timeout=CROWD_S)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    with rolling(tmp_path) as (panel, desk, _), control(panel) as operator:
+        until(operator, "tree")
+        chain, before = desk.preset.chain, panel.pictures.count
+        around = threading.Thread(target=lambda: asyncio.run(crowd(panel.port)))
+        around.start()
+        for i in range(5):
+            tell(operator, t="set", a=GRAIN, v=i / 100)
+            until(operator, "set", lambda said, i=i: [GRAIN, i / 100] in [c[:2] for c in said["c"]])
+        around.join()
+        assert panel.pictures.count > before + 10
+        assert panel._door.sockets <= door.MOST_SOCKETS
+        eventually(lambda: panel._door.sockets == 1)
+        assert panel.garbage > 0
+        assert [link.effect for link in desk.preset.chain] == [link.effect for link in chain]
+        assert desk.get(GRAIN) == 0.04
+
+
+def test_who_comes_too_often_is_not_listened_to(tmp_path):
+    with rolling(tmp_path) as (panel, _, _), control(panel) as operator:
+        until(operator, "tree")
+        refused = 0
+        for _ in range(200):
+            with socket.create_connection(("127.0.0.1", panel.port), timeout=5) as one:
+                try:
+                    one.sendall(b"GET /icon.svg HTTP/1.0\r\nHost: localhost\r\n\r\n")
+                    refused += not one.recv(100)
+                except OSError:
+                    refused += 1
+        assert refused > 50
+        tell(operator, t="set", a=GRAIN, v=0.07)
+        until(operator, "set", lambda said: said["c"][-1][:2] == [GRAIN, 0.07])

@@ -11,8 +11,8 @@ import cv2
 import numpy as np
 
 from kfx import effects, presets, sources
-from kfx.engine.chain import Chain
 from kfx.engine.fit import fitted
+from kfx.engine.look.chain import Chain
 from kfx.engine.ticks import Ticks
 from kfx.errors import KfxError
 from kfx.render.gpu import Gpu

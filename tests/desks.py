@@ -4,8 +4,8 @@ import threading
 from dataclasses import replace
 
 from kfx import presets
-from kfx.engine.desk import Desk
-from kfx.engine.switches import Switches
+from kfx.engine.desk.desk import Desk
+from kfx.engine.loop.switches import Switches
 
 FILM = """version = 1
 [[chain]]

@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _blendshapes(options: argparse.Namespace) -> int:
     from kfx.cli import common
-    from kfx.engine import bench_blendshapes
+    from kfx.engine.bench import blendshapes as bench_blendshapes
 
     with common.quiet_libraries():
         result = bench_blendshapes.measure()
@@ -74,7 +74,7 @@ def _blendshapes(options: argparse.Namespace) -> int:
 
 def _tracking(options: argparse.Namespace) -> int:
     from kfx.cli import common
-    from kfx.engine import bench_tracking
+    from kfx.engine.bench import tracking as bench_tracking
 
     with common.quiet_libraries():
         result = bench_tracking.measure(progress=_progress)
@@ -87,7 +87,7 @@ def _tracking(options: argparse.Namespace) -> int:
 
 def _live(options: argparse.Namespace) -> int:
     from kfx.cli import common
-    from kfx.engine import bench_live
+    from kfx.engine.bench import live as bench_live
     from kfx.errors import UsageError
 
     if not 1 <= options.seconds <= 3600:
@@ -117,7 +117,7 @@ def _live(options: argparse.Namespace) -> int:
 
 def _neural(options: argparse.Namespace) -> int:
     from kfx.cli import common
-    from kfx.engine import bench_neural
+    from kfx.engine.bench import neural as bench_neural
 
     with common.quiet_libraries():
         result = bench_neural.measure(seconds=options.seconds, progress=_progress)
@@ -140,7 +140,7 @@ def _progress(name: str) -> None:
 def _effects(options: argparse.Namespace) -> int:
     from kfx import effects, presets
     from kfx.cli import common
-    from kfx.engine import bench_effects
+    from kfx.engine.bench import effects as bench_effects
     from kfx.errors import UsageError
 
     known = (effects.names(), presets.names())

@@ -98,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     mode = options.mode or ("latency" if kind == "camera" and not recorded else "exact")
 
     if options.supervise:
-        from kfx.engine import supervisor
+        from kfx.engine.loop import supervisor
 
         if not supervisor.supervised():
             return supervisor.run(sys.argv[1:])
@@ -107,9 +107,9 @@ def run(options: argparse.Namespace) -> int:
         from kfx.cli.live_keys import Keys
         from kfx.cli.live_screen import Screen
         from kfx.engine import live, stats
-        from kfx.engine.session import Session
+        from kfx.engine.desk.session import Session
+        from kfx.engine.loop.switches import Switches
         from kfx.engine.stats import Stats
-        from kfx.engine.switches import Switches
         from kfx.types import Sink
 
         switches = Switches()

@@ -6,7 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kfx.engine.session import Inputs
+    from kfx.engine.desk.session import Inputs
 
 OFF = "off"
 
@@ -58,7 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def inputs_of(options: argparse.Namespace) -> Inputs:
     """Raises `UsageError` for an option that can't be understood."""
     from kfx import sync
-    from kfx.engine.session import Inputs
+    from kfx.engine.desk.session import Inputs
     from kfx.errors import UsageError
     from kfx.sync import osc_in
     from kfx.sync.controls import AllowList

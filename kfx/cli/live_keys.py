@@ -10,7 +10,7 @@ import threading
 from types import TracebackType
 from typing import Any
 
-from kfx.engine.switches import Switches
+from kfx.engine.loop.switches import Switches
 
 KEYS = {
     "p": "panic",

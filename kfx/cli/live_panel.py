@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from kfx.errors import KfxError, UsageError
 
 if TYPE_CHECKING:
-    from kfx.engine.session import Session
+    from kfx.engine.desk.session import Session
     from kfx.engine.stats import Stats
     from kfx.panel.pictures import Pictures
     from kfx.panel.server import Panel

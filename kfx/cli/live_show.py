@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kfx.engine.session import Inputs, Session
-    from kfx.engine.switches import Switches
-    from kfx.engine.take_recorder import TakeRecorder
+    from kfx.engine.desk.session import Inputs, Session
+    from kfx.engine.loop.switches import Switches
+    from kfx.engine.takes.take_recorder import TakeRecorder
     from kfx.presets import Preset
     from kfx.shows import Show
 
@@ -42,8 +42,8 @@ class Extras:
     """What the options ask for beside the look. Raises `KfxError`."""
 
     def __init__(self, options: argparse.Namespace, switches: Switches, frame_s: float) -> None:
-        from kfx.engine import live_takes
-        from kfx.engine.live_show import LiveShow
+        from kfx.engine.desk.live_show import LiveShow
+        from kfx.engine.takes import live_takes
         from kfx.errors import UsageError
 
         self.frame_s = frame_s
@@ -61,8 +61,8 @@ class Extras:
             self.begins.append(live_takes.extra(self.takes))
 
     def _recorder(self, options: argparse.Namespace) -> TakeRecorder:
-        from kfx.engine.take_files import About
-        from kfx.engine.take_recorder import TakeRecorder
+        from kfx.engine.takes.take_files import About
+        from kfx.engine.takes.take_recorder import TakeRecorder
 
         show = self._show.show if self._show else None
         about = About(

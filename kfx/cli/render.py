@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kfx.cli import common, render_take
 
 if TYPE_CHECKING:
-    from kfx.engine.rendered_show import Played
+    from kfx.engine.takes.rendered_show import Played
     from kfx.types import SourceInfo
 
 DESCRIPTION = """Render INPUT through a preset.
@@ -161,7 +161,7 @@ def _played(
 ) -> Played:
     """The show over INPUT. Raises `KfxError`."""
     from kfx import timecode
-    from kfx.engine import rendered_show
+    from kfx.engine.takes import rendered_show
     from kfx.errors import UsageError
 
     for name in ("sync", "grid", "song", "set"):

@@ -24,7 +24,8 @@ def run(options: argparse.Namespace) -> int:
     with common.quiet_libraries():
         from kfx.cli.progress import Bar
         from kfx.cli.render import summary
-        from kfx.engine import retake, stats
+        from kfx.engine import stats
+        from kfx.engine.takes import retake
 
         with Bar(options.out) as bar:
             result = retake.render(

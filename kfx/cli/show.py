@@ -72,7 +72,7 @@ def _preset_text(preset: Any) -> str:
 
 
 def _plan_text(preset: Any) -> str:
-    from kfx.engine.plan import compile_plan
+    from kfx.engine.look.plan import compile_plan
 
     plan = compile_plan(preset)
     lines = [f"  {i}  {step.text}" for i, step in enumerate(plan.steps)]

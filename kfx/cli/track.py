@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> int:
 
     with common.quiet_libraries():
         from kfx.cli.progress import Bar
-        from kfx.engine import track
+        from kfx.engine.tracks import track
 
         track.check(options.out, options.format, rate, overwrite=options.force)
         source = sources.open(options.input, size=size, start_s=start, stop_s=stop)

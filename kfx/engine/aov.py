@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kfx.engine.aov_names import AOVS
-from kfx.engine.chain import Chain
-from kfx.engine.look import Look
+from kfx.engine.look.chain import Chain
+from kfx.engine.look.look import Look
 from kfx.render.gpu import Gpu
 from kfx.sinks.aov import AovSequence
 from kfx.types import StreamInfo, Tick

@@ -20,24 +20,25 @@ from functools import partial
 import numpy as np
 
 from kfx import clock, sinks
-from kfx.engine import lifeline, quality
-from kfx.engine.autobypass import AutoBypass
-from kfx.engine.capture import Capture, Opener
-from kfx.engine.chain import Chain
-from kfx.engine.changes import resizes
-from kfx.engine.deliver import End, Output, Outputs, is_recording
-from kfx.engine.follow import Ahead, Exact, Follower, Trackers
-from kfx.engine.governor import Governor, Lever
-from kfx.engine.keeper import Keeper
-from kfx.engine.look import Look
-from kfx.engine.net_rate import STEPS, NetRate
-from kfx.engine.picture import Picture, budget_s, scaled
-from kfx.engine.plan import compile_plan
-from kfx.engine.show import Show
+from kfx.engine.look import quality
+from kfx.engine.look.autobypass import AutoBypass
+from kfx.engine.look.chain import Chain
+from kfx.engine.look.changes import resizes
+from kfx.engine.look.look import Look
+from kfx.engine.look.plan import compile_plan
+from kfx.engine.loop import lifeline
+from kfx.engine.loop.capture import Capture, Opener
+from kfx.engine.loop.deliver import End, Output, Outputs, is_recording
+from kfx.engine.loop.follow import Ahead, Exact, Follower, Trackers
+from kfx.engine.loop.governor import Governor, Lever
+from kfx.engine.loop.keeper import Keeper
+from kfx.engine.loop.net_rate import STEPS, NetRate
+from kfx.engine.loop.picture import Picture, budget_s, scaled
+from kfx.engine.loop.show import Show
+from kfx.engine.loop.switches import Switches
 from kfx.engine.stats import Stats
-from kfx.engine.switches import Switches
-from kfx.engine.take_files import Facts
-from kfx.engine.take_recorder import TakeRecorder
+from kfx.engine.takes.take_files import Facts
+from kfx.engine.takes.take_recorder import TakeRecorder
 from kfx.engine.ticks import Ticks
 from kfx.errors import KfxError, UsageError
 from kfx.presets import Preset

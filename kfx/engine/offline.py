@@ -15,14 +15,14 @@ from typing import Any, NamedTuple
 from kfx import clock, sinks
 from kfx.engine.aov import Aovs
 from kfx.engine.aov_names import images
-from kfx.engine.chain import Chain
-from kfx.engine.conductor import Conductor
+from kfx.engine.desk.conductor import Conductor
 from kfx.engine.fit import fitted
-from kfx.engine.keeper import undrawn
-from kfx.engine.look import Look
+from kfx.engine.look.chain import Chain
+from kfx.engine.look.look import Look
+from kfx.engine.loop.keeper import undrawn
+from kfx.engine.loop.switches import Switches
 from kfx.engine.mailbox import Closed, Mailbox
 from kfx.engine.stats import Stats
-from kfx.engine.switches import Switches
 from kfx.engine.ticks import Ticks
 from kfx.errors import KfxError
 from kfx.presets import Preset

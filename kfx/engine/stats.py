@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kfx import clock
-from kfx.engine.times import Times, percentiles
+from kfx.engine.loop.times import Times, percentiles
 from kfx.types import Face
 
 STAGES = ("read", "track", "render", "write")

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from kfx import presets
-from kfx.engine import chain_edits
-from kfx.engine.desk import LONGEST_FADE_S, Desk
-from kfx.engine.tree import PREFIX
+from kfx.engine.desk import chain_edits
+from kfx.engine.desk.desk import LONGEST_FADE_S, Desk
+from kfx.engine.desk.tree import PREFIX
 from kfx.errors import KfxError, UsageError
 from kfx.panel.messages import Do, Message
 from kfx.panel.roles import Roles

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-from kfx.engine.desk import Desk
-from kfx.engine.tree import CHAIN, PREFIX, Change, Parameter
+from kfx.engine.desk.desk import Desk
+from kfx.engine.desk.tree import CHAIN, PREFIX, Change, Parameter
 from kfx.presets.comparing import described
 
 EVERY_S = 1 / 40  # changes are passed on so often at most, however many there are

@@ -19,8 +19,8 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from kfx import clock
-from kfx.engine.desk import Desk
-from kfx.engine.tree import PREFIX, Change
+from kfx.engine.desk.desk import Desk
+from kfx.engine.desk.tree import PREFIX, Change
 from kfx.errors import KfxError
 from kfx.panel import health, model, sockets
 from kfx.panel.acting import Acting

@@ -21,7 +21,7 @@ _NAME = re.compile(r"[\w./:-]{1,64}", re.ASCII)
 
 
 class Parameter(Protocol):
-    """As `kfx.engine.tree.Parameter` has it."""
+    """As `kfx.engine.desk.tree.Parameter` has it."""
 
     @property
     def address(self) -> str: ...

@@ -22,7 +22,7 @@ import numpy as np
 
 from kfx import clock, presets, sources
 from kfx.cli.common import quiet_libraries
-from kfx.engine.chain import Chain
+from kfx.engine.look.chain import Chain
 from kfx.engine.ticks import Ticks
 from kfx.render.gpu import Gpu
 from kfx.tracking.tracker import Tracker

@@ -28,7 +28,7 @@ import cv2
 import numpy as np
 
 from kfx import effects, presets
-from kfx.engine.chain import Chain
+from kfx.engine.look.chain import Chain
 from kfx.errors import KfxError
 from kfx.render.gpu import Gpu
 from tests.faces import frame_of, picture, tick_of

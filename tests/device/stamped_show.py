@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from kfx import clock
-from kfx.engine import lifeline
+from kfx.engine.loop import lifeline
 from kfx.sinks import vcam
 from kfx.types import Frame, Shot, StreamInfo, Tick
 from tests.device.stamps import stamp

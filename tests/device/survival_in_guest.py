@@ -25,7 +25,7 @@ from tests.device.stamps import age_s
 DEVICE = "/dev/video10"
 SUPERVISE = """
 import sys
-from kfx.engine import supervisor
+from kfx.engine.loop import supervisor
 supervisor.SPARE_S, supervisor.HANG_S = 1e9, 20.0  # one slow processor
 sys.exit(supervisor.Supervisor("tests.device.stamped_show", [], warm=("kfx.sinks.vcam",)).run())
 """

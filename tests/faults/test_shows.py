@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 
 from kfx import assets, clock, effects, presets, sinks, sources
-from kfx.engine import capture, live
-from kfx.engine.switches import Switches
+from kfx.engine import live
+from kfx.engine.loop import capture
+from kfx.engine.loop.switches import Switches
 from kfx.errors import KfxError
 from kfx.render import canary
 from kfx.sinks import rescue

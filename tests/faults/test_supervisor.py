@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
 SUPERVISE = """
 import sys
-from kfx.engine import supervisor
+from kfx.engine.loop import supervisor
 supervisor.HANG_S, supervisor.SPARE_S = 0.6, 0.1
 one = supervisor.Supervisor("tests.faults.show", sys.argv[1:], warm=())
 code = one.run()

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kfx import effects
-from kfx.engine.autobypass import AutoBypass
-from kfx.engine.chain import Chain
+from kfx.engine.look.autobypass import AutoBypass
+from kfx.engine.look.chain import Chain
 from kfx.errors import KfxError
 from kfx.render.gpu import Gpu
 from kfx.render.isf_program import Program

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kfx import effects, presets
-from kfx.engine.chain import Chain
-from kfx.engine.plan import compile_plan
+from kfx.engine.look.chain import Chain
+from kfx.engine.look.plan import compile_plan
 from kfx.render.gpu import Gpu
 from kfx.types import freeze
 from tests.faces import face_at, frame_of, picture, smiling, tick_of

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from kfx import presets
-from kfx.engine.chain import Chain
-from kfx.engine.crossfade import Progress
-from kfx.engine.look import Look
+from kfx.engine.look.chain import Chain
+from kfx.engine.look.crossfade import Progress
+from kfx.engine.look.look import Look
 from kfx.errors import KfxError, UsageError
 from kfx.render.gpu import Gpu
 from tests.faces import face_at, frame_of, picture, smiling, tick_of

@@ -8,8 +8,8 @@ import pytest
 
 from kfx import effects
 from kfx.canonical import INNER_LIPS
-from kfx.engine.chain import Chain
-from kfx.engine.plan import compile_plan
+from kfx.engine.look.chain import Chain
+from kfx.engine.look.plan import compile_plan
 from kfx.presets import Link, Preset
 from kfx.render import facemesh
 from kfx.render.gpu import Gpu

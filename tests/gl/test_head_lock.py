@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kfx import effects
-from kfx.engine.chain import Chain
+from kfx.engine.look.chain import Chain
 from kfx.presets import Link, Preset
 from kfx.render.gpu import Gpu
 from kfx.types import freeze

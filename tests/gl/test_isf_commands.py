@@ -9,7 +9,7 @@ import pytest
 
 from kfx import presets
 from kfx.cli import main
-from kfx.engine.chain import Chain
+from kfx.engine.look.chain import Chain
 from kfx.render.gpu import Gpu
 from tests.faces import face_at, frame_of, tick_of
 from tests.isf_files import GREEN, PIXELS, SIZE, write

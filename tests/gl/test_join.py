@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from kfx import effects
-from kfx.engine.chain import Chain
-from kfx.engine.plan import compile_plan
+from kfx.engine.look.chain import Chain
+from kfx.engine.look.plan import compile_plan
 from kfx.errors import KfxError
 from kfx.render import isf_glsl, isf_join
 from kfx.render.gpu import Gpu

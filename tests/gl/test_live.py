@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from kfx import presets
-from kfx.engine import capture, deliver, live
+from kfx.engine import live
+from kfx.engine.loop import capture, deliver
 from kfx.errors import KfxError
 from tests import shows
 from tests.shows import PIXELS, Camera, Sink

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from kfx import clock, presets
-from kfx.engine.session import Inputs, Session
-from kfx.engine.switches import Switches
+from kfx.engine.desk.session import Inputs, Session
+from kfx.engine.loop.switches import Switches
 from kfx.sync import osc_packet
 from kfx.sync.oscquery_client import Client
 from tests import shows
@@ -186,7 +186,7 @@ def test_two_shows_at_once_have_two_ports(monkeypatch):
 
 def test_a_preset_that_fails_is_left_for_one_that_does_not(monkeypatch):
     """The running look raises at every frame; the next one comes all the same."""
-    from kfx.engine.chain import Chain
+    from kfx.engine.look.chain import Chain
 
     draw = Chain.render
 

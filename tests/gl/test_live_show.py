@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from kfx import clock, presets
-from kfx.engine import capture, live
-from kfx.engine.governor import Lever
-from kfx.engine.switches import Switches
+from kfx.engine import live
+from kfx.engine.loop import capture
+from kfx.engine.loop.governor import Lever
+from kfx.engine.loop.switches import Switches
 from kfx.errors import KfxError, UsageError
 from kfx.types import Frame
 from tests import shows

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from kfx import presets
-from kfx.engine.look import Look
-from kfx.engine.picture import Picture
+from kfx.engine.look.look import Look
+from kfx.engine.loop.picture import Picture
 from kfx.engine.stats import Stats
 from kfx.render.gpu import Gpu
 from kfx.types import Frame, Tick

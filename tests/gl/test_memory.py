@@ -6,7 +6,7 @@ import moderngl
 import pytest
 
 from kfx import effects, presets
-from kfx.engine.chain import Chain
+from kfx.engine.look.chain import Chain
 from kfx.render.gpu import Gpu
 from tests.faces import face_at, frame_of, picture, smiling, tick_of
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from kfx import effects, presets, sources
-from kfx.engine import bench_neural
-from kfx.engine.chain import Chain
-from kfx.engine.plan import compile_plan
+from kfx.engine.bench import neural as bench_neural
+from kfx.engine.look.chain import Chain
+from kfx.engine.look.plan import compile_plan
 from kfx.engine.ticks import Ticks
 from kfx.errors import KfxError
 from kfx.neural import card as cards

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kfx import presets
-from kfx.engine.chain import Chain
+from kfx.engine.look.chain import Chain
 from kfx.render.gpu import Gpu
 from kfx.render.person_matte import PersonMatte
 from kfx.types import Tick, freeze

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from kfx import effects
-from kfx.engine import quality
-from kfx.engine.chain import Chain
+from kfx.engine.look import quality
+from kfx.engine.look.chain import Chain
 from kfx.render.gpu import Gpu
 from tests.faces import face_at, frame_of, smiling, tick_of
 from tests.gl.test_chain import PIXELS, SIZE, psnr

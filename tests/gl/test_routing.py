@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from kfx import presets
-from kfx.engine.chain import Chain
+from kfx.engine.look.chain import Chain
 from kfx.errors import UsageError
 from kfx.render.gpu import Gpu
 from tests.faces import face_at, frame_of, picture, smiling, tick_of

@@ -9,12 +9,13 @@ import pytest
 
 from kfx import shows, sources
 from kfx.cli import main
-from kfx.engine import offline, rendered_show
-from kfx.engine.conductor import Conductor
-from kfx.engine.live_show import LiveShow
-from kfx.engine.look import Look
-from kfx.engine.session import Inputs, Session
-from kfx.engine.switches import Switches
+from kfx.engine import offline
+from kfx.engine.desk.conductor import Conductor
+from kfx.engine.desk.live_show import LiveShow
+from kfx.engine.desk.session import Inputs, Session
+from kfx.engine.look.look import Look
+from kfx.engine.loop.switches import Switches
+from kfx.engine.takes import rendered_show
 from kfx.engine.ticks import Ticks
 from kfx.errors import UsageError
 from kfx.presets import Preset

@@ -9,9 +9,11 @@ import pytest
 
 from kfx import presets, sources, takes
 from kfx.cli import main
-from kfx.engine import keeper, live, picture, retake
-from kfx.engine.switches import Switches
-from kfx.engine.take_recorder import TakeRecorder
+from kfx.engine import live
+from kfx.engine.loop import keeper, picture
+from kfx.engine.loop.switches import Switches
+from kfx.engine.takes import retake
+from kfx.engine.takes.take_recorder import TakeRecorder
 from kfx.engine.ticks import Ticks
 from kfx.sync.grid import steady
 from kfx.sync.song import SongClock

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from kfx import effects, presets, sources
-from kfx.engine.chain import Chain
+from kfx.engine.look.chain import Chain
 from kfx.engine.ticks import Ticks
 from kfx.render.gpu import Gpu
 from kfx.tracking.person import Person

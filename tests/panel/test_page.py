@@ -5,7 +5,7 @@ import shutil
 import pytest
 
 from kfx import shows
-from kfx.engine.tree import Parameter
+from kfx.engine.desk.tree import Parameter
 from kfx.panel import door
 from kfx.panel.server import Panel
 from tests.panel.shows import GRAIN, Rolling, rolling

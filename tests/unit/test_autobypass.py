@@ -2,7 +2,7 @@
 
 import pytest
 
-from kfx.engine.autobypass import TOGETHER, AutoBypass, Strict
+from kfx.engine.look.autobypass import TOGETHER, AutoBypass, Strict
 from kfx.errors import KfxError
 from tests.looks import preset_of
 

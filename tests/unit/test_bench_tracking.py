@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from kfx.engine import bench_tracking as bench
+from kfx.engine.bench import tracking as bench
 from tests.faces import face_at
 
 RATE, FINE = bench.RATE, bench.FINE

@@ -10,7 +10,7 @@ import pytest
 from kfx import assets
 from kfx.canonical import canonical
 from kfx.cli import main
-from kfx.engine import bench_blendshapes
+from kfx.engine.bench import blendshapes as bench_blendshapes
 from kfx.errors import KfxError
 from kfx.tracking import calibration
 from kfx.tracking.arkit import NAMES, POINTS, TAUGHT, UNSEEN

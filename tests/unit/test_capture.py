@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kfx import clock
-from kfx.engine.capture import Capture, Timeline
+from kfx.engine.loop.capture import Capture, Timeline
 from kfx.engine.mailbox import Closed
 from kfx.engine.stats import Stats
 from kfx.errors import KfxError

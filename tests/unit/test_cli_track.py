@@ -9,8 +9,8 @@ import pytest
 
 from kfx import sources
 from kfx.cli import main
-from kfx.engine import track
-from kfx.engine.track_livelink import SHAPES
+from kfx.engine.tracks import track
+from kfx.engine.tracks.livelink import SHAPES
 from kfx.errors import KfxError
 from kfx.tracking.blendshapes import Blendshapes
 from kfx.types import SourceInfo

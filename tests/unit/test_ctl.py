@@ -7,7 +7,7 @@ import pytest
 
 from kfx import cli
 from kfx.cli import ctl
-from kfx.engine.tree import Parameter
+from kfx.engine.desk.tree import Parameter
 from kfx.sync.osc_in import Inbox
 from kfx.sync.oscquery import OscQuery
 from tests.desks import desk_of

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfx import effects
-from kfx.engine.track_livelink import gaze
+from kfx.engine.tracks.livelink import gaze
 from kfx.motion.guard import believable
 from kfx.tracking.tracker import Tracker
 from kfx.types import MAX_FACES, Frame

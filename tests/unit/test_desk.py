@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfx import presets
-from kfx.engine.tree import CHAIN, Parameter
+from kfx.engine.desk.tree import CHAIN, Parameter
 from kfx.errors import KfxError, UsageError
 from tests.desks import Heard, desk_of
 

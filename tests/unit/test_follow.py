@@ -7,7 +7,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from kfx.engine.follow import STALE_S, Ahead, Exact, Foresight, Trackers
+from kfx.engine.loop.follow import STALE_S, Ahead, Exact, Foresight, Trackers
 from kfx.engine.stats import Stats
 from kfx.types import Frame
 from tests.faces import face_at, picture

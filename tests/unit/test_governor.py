@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from kfx.engine.governor import Governor, Lever
+from kfx.engine.loop.governor import Governor, Lever
 
 PERIOD = 1 / 30
 NAMES = ("tracking", "neural rate", "quality", "drawn at")

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from kfx import clock, sinks
-from kfx.engine.deliver import Output, Outputs
-from kfx.engine.keeper import PATIENCE_S, STUCK_S, Keeper
+from kfx.engine.loop.deliver import Output, Outputs
+from kfx.engine.loop.keeper import PATIENCE_S, STUCK_S, Keeper
+from kfx.engine.loop.switches import Switches
 from kfx.engine.stats import Stats
-from kfx.engine.switches import Switches
 from kfx.types import Frame, StreamInfo, Tick
 
 RATE = Fraction(50)

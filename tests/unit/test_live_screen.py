@@ -6,8 +6,8 @@ from fractions import Fraction
 from rich.console import Console
 
 from kfx.cli.live_screen import NEWEST_WARNINGS, Screen, status
+from kfx.engine.loop.times import Times
 from kfx.engine.stats import Stats
-from kfx.engine.times import Times
 
 
 def stats_of():

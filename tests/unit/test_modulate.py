@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfx import presets
-from kfx.engine.modulate import Knobs
-from kfx.engine.plan import compile_plan
+from kfx.engine.look.modulate import Knobs
+from kfx.engine.look.plan import compile_plan
 from kfx.errors import UsageError
 from kfx.presets import signals
 from kfx.tracking.blendshapes import Blendshapes

@@ -10,8 +10,8 @@ import pytest
 
 from kfx import assets, effects
 from kfx.canonical import BROWS, INNER_LIPS, LEFT_IRIS, OUTER_LIPS, canonical
-from kfx.engine.autobypass import Strict
-from kfx.engine.motions import Motions
+from kfx.engine.look.autobypass import Strict
+from kfx.engine.look.motions import Motions
 from kfx.motion import motion_net, painted_mouth
 from kfx.motion.full_lips import full_lips
 from kfx.motion.guard import FARTHEST_LOOK_IOD, believable

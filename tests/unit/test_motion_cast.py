@@ -8,8 +8,8 @@ import pytest
 
 from kfx import effects
 from kfx.canonical import INNER_LIPS, OVAL, canonical
-from kfx.engine.autobypass import Strict
-from kfx.engine.motions import Motions
+from kfx.engine.look.autobypass import Strict
+from kfx.engine.look.motions import Motions
 from kfx.motion.face_exchange import FaceExchange
 from kfx.motion.morph_cycle import MorphCycle
 from kfx.motion.retarget import INCOMING, Retarget

@@ -2,7 +2,7 @@
 
 import pytest
 
-from kfx.engine.net_rate import NetRate, Resting
+from kfx.engine.loop.net_rate import NetRate, Resting
 from kfx.neural.worker import Done
 
 

@@ -10,7 +10,7 @@ from pythonosc.osc_bundle_builder import IMMEDIATELY, OscBundleBuilder
 from pythonosc.osc_message_builder import OscMessageBuilder
 
 from kfx import clock
-from kfx.engine.tree import Parameter
+from kfx.engine.desk.tree import Parameter
 from kfx.errors import KfxError, UsageError
 from kfx.sync import osc_in, osc_packet
 from kfx.sync.controls import AllowList, Signals

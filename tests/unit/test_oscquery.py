@@ -11,7 +11,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from kfx import clock
-from kfx.engine.tree import Parameter
+from kfx.engine.desk.tree import Parameter
 from kfx.errors import KfxError, UsageError
 from kfx.sync import osc_packet, oscquery, oscquery_tree
 from kfx.sync.announce import Announce

@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from kfx.engine.pace import Pace
+from kfx.engine.loop.pace import Pace
 
 NTSC = Fraction(30000, 1001)
 

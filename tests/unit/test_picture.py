@@ -6,8 +6,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from kfx.engine.autobypass import AutoBypass
-from kfx.engine.picture import Picture, scaled
+from kfx.engine.look.autobypass import AutoBypass
+from kfx.engine.loop.picture import Picture, scaled
 from kfx.engine.stats import Stats
 from kfx.types import Frame, Tick
 from tests.faces import face_at, picture

@@ -5,7 +5,7 @@ import queue
 import pytest
 
 from kfx import presets
-from kfx.engine.reload import Reload, files_of
+from kfx.engine.look.reload import Reload, files_of
 
 GOOD = "version = 1\n[[chain]]\neffect = 'film'\ngrain = {}\n"
 SHADER = '/*{{"INPUTS": [{{"NAME": "inputImage", "TYPE": "image"}}]}}*/\nvoid main() {{ {} }}\n'

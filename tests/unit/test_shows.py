@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from kfx import shows
 from kfx.cli import main
-from kfx.engine.conductor import Conductor
-from kfx.engine.switches import Switches
+from kfx.engine.desk.conductor import Conductor
+from kfx.engine.loop.switches import Switches
 from kfx.errors import KfxError
 from kfx.shows import Fired, Mode, To, cue_csv, moment, rehearsal
 from kfx.shows.envelope import Pulses, Rise, value

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from kfx import shows, sync, timecode
-from kfx.engine import rendered_show
-from kfx.engine.live_show import LiveShow
-from kfx.engine.switches import Switches
+from kfx.engine.desk.live_show import LiveShow
+from kfx.engine.loop.switches import Switches
+from kfx.engine.takes import rendered_show
 from kfx.shows import Fired
 from kfx.sync import ltc_track
 from kfx.sync.follow import Fix

@@ -8,8 +8,8 @@ from fractions import Fraction
 import pytest
 
 from kfx import clock
+from kfx.engine.loop.times import RECENT, Times
 from kfx.engine.stats import MOST_WARNINGS, Stats, percentiles
-from kfx.engine.times import RECENT, Times
 
 
 def stats_of(**known):

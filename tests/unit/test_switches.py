@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from kfx.cli import live_keys
-from kfx.engine.switches import MODES, Switches
+from kfx.engine.loop.switches import MODES, Switches
 from kfx.errors import UsageError
 
 

@@ -18,11 +18,11 @@ from hypothesis import strategies as st
 
 from kfx import takes
 from kfx.cli import main
-from kfx.engine import take_files, take_recorder
+from kfx.engine.desk.tree import Change
 from kfx.engine.stats import Stats
-from kfx.engine.take_files import About, Facts
-from kfx.engine.take_recorder import TakeRecorder
-from kfx.engine.tree import Change
+from kfx.engine.takes import take_files, take_recorder
+from kfx.engine.takes.take_files import About, Facts
+from kfx.engine.takes.take_recorder import TakeRecorder
 from kfx.errors import KfxError, UsageError
 from kfx.presets import Preset
 from kfx.sync.grid import steady
@@ -243,7 +243,7 @@ def test_kfx_take_lists_circles_and_notes(tmp_path, capsys):
 DIES = """
 import os, sys
 from pathlib import Path
-from kfx.engine.take_files import TakeFiles
+from kfx.engine.takes.take_files import TakeFiles
 from kfx.presets import Preset
 from tests.unit.test_takes import facts, shot
 files = TakeFiles(Path(sys.argv[1]), "A001_T01", facts(), Preset("look", "", ()))

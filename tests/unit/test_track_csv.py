@@ -16,9 +16,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfx.canonical import LEFT_IRIS, RIGHT_IRIS, canonical
-from kfx.engine import resample, track_csv, track_livelink
-from kfx.engine.track_csv import LandmarksCsv
-from kfx.engine.track_livelink import SHAPES, LiveLinkCsv, Sample, gaze, head_angles, label, stamp
+from kfx.engine.tracks import csv_landmarks as track_csv
+from kfx.engine.tracks import livelink as track_livelink
+from kfx.engine.tracks import resample
+from kfx.engine.tracks.csv_landmarks import LandmarksCsv
+from kfx.engine.tracks.livelink import SHAPES, LiveLinkCsv, Sample, gaze, head_angles, label, stamp
 from kfx.errors import KfxError
 from kfx.sinks.osc import decompose
 from kfx.types import Face, Frame, SourceInfo, freeze

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kfx import presets
-from kfx.engine import addresses, tree
-from kfx.engine.tree import Parameter
+from kfx.engine.desk import addresses, tree
+from kfx.engine.desk.tree import Parameter
 from kfx.errors import UsageError
 from kfx.params import Bool, Choice, File, Float, Int, Vector
 

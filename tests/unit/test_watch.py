@@ -1,6 +1,6 @@
 """What fails or is too slow five frames running is left out, and tried again later."""
 
-from kfx.engine.watch import LONGEST_RETRY_S, PATIENCE, Watch
+from kfx.engine.loop.watch import LONGEST_RETRY_S, PATIENCE, Watch
 
 SLOW, QUICK = 0.2, 0.01
 

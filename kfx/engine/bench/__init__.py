@@ -1,0 +1,1 @@
+"""What `kfx bench` measures, a module each."""

@@ -1,0 +1,1 @@
+"""Everything that plays on a running show: tree, history, sessions."""

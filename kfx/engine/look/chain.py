@@ -1,0 +1,397 @@
+"""Draws a preset over frames: the one place where plan, motion, warp and shaders meet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Protocol
+
+import moderngl
+import numpy as np
+
+from kfx.engine.look.autobypass import Care, Strict
+from kfx.engine.look.modulate import Knobs, Values
+from kfx.engine.look.motions import Motions
+from kfx.engine.look.nets import NetLayer, wants_person
+from kfx.engine.look.plan import Moving, Plan, Step, compile_plan, loosened, shader_of
+from kfx.engine.look.quality import full
+from kfx.engine.look.routing import routed
+from kfx.engine.look.step_images import StepImages
+from kfx.engine.look.warping import Warping, undone
+from kfx.neural.worker import Inline, Pace
+from kfx.params import Value
+from kfx.presets import Preset
+from kfx.render import facemesh, isf_join
+from kfx.render.gbuffer import NAMES as DRAWN
+from kfx.render.gpu import Gpu, PixelPool
+from kfx.render.isf_program import Program, automatic_values
+from kfx.types import Face, Landmarks, Pixels, Tick, freeze
+
+
+class Knobbed(Protocol):
+    """What tells the values of all knobs at a tick: `Knobs`, or a fade between two of them."""
+
+    def at(self, tick: Tick) -> list[Values]: ...
+
+    def reset(self) -> None: ...
+
+
+class Chain:
+    """``with Chain(gpu, preset, size) as chain: pixels = chain.render(tick)``.
+
+    The result is exact where nothing is drawn. It is a view of a pooled array, which is used
+    again only when nobody holds the view any more.
+    """
+
+    def __init__(
+        self,
+        gpu: Gpu,
+        preset: Preset,
+        size: tuple[int, int],
+        *,
+        join: bool = True,
+        aov: tuple[str, ...] = (),
+        hands: bool = False,
+        later: bool = False,
+        pace: Pace = Inline,
+        care: Callable[[Preset], Care] = Strict,
+        quality: Callable[[], float] = full,
+    ) -> None:
+        """`aov` names images that are drawn whole for others to read, whoever asks or not.
+
+        With `hands` those of a tick hide the faces behind them. With `later` nothing is compiled
+        yet: `build` does it, step by step. `pace` says when nets run: with every frame, or beside;
+        `care` what becomes of faults, `quality` how finely costly looks are drawn (0..1).
+        """
+        self.plan: Plan = compile_plan(preset, join=join)
+        self.care = care(preset)
+        self.knobs = Knobs(preset)
+        self.told: Knobbed = self.knobs  # by whom the values of a tick are told
+        self.size = size
+        self.shown: tuple[Face, ...] = ()  # the faces of the last tick as drawn
+        self._gpu = gpu
+        self._pool = PixelPool(size)
+        self._staging: Pixels = np.empty((size[1], size[0], 4), np.uint8)
+        self._canvas = gpu.acquire(size)
+        self._spare = gpu.acquire(size)
+        steps = self.plan.steps
+        moving = steps[0].links if steps and steps[0].kind == "warp" else ()
+        self._motions = Motions(moving, self.care)
+        self._programs: dict[int, Program] = {}  # by the place of a step's first link
+        self._nets: dict[int, NetLayer] = {}
+        self._pace = pace
+        self._quality = quality
+        self._uniforms: dict[int, dict[str, Any]] = {}
+        self._values: list[Values] = [link.values for link in preset.chain]
+        self._warping: Warping | None = None
+        self._aov = aov
+        nets = [step.links[0][1].effect.source for step in steps if step.kind == "net"]
+        guarded = any(wants_person(card, exact=pace is Inline) for card in nets)
+        self.needs_person = self.plan.needs_person or "personMatte" in aov or guarded
+        images = (*self.plan.face_images, *aov)
+        self.needs_hands = hands and any(name in DRAWN for name in images)
+        self._beside: StepImages | None = None
+        if not later:
+            try:
+                for _ in self.build():
+                    pass
+            except BaseException:
+                self.close()
+                raise
+
+    def build(self) -> Iterator[None]:
+        """Compile everything, one program at each step. Raises `KfxError`; `close` even then."""
+        gpu, size = self._gpu, self.size
+        self._warping = Warping(gpu, size, self._motions)
+        yield
+        self._beside = StepImages(
+            gpu,
+            size,
+            [link for step in self._shader_steps() for _, link in step.links],
+            self._aov,
+            faces=bool(self._aov or self.plan.face_images),
+            person=self.needs_person,
+            hands=self.needs_hands,
+        )
+        for place, link in [step.links[0] for step in self.plan.steps if step.kind == "net"]:
+            yield
+            card = link.effect.source
+            self._nets[place] = NetLayer(gpu, card, size, self._pace)
+        for step in self._shader_steps():
+            yield
+            place = step.links[0][0]
+            uniforms = self._uniforms[place] = self._uniforms_of(step)
+            self._programs[place] = Program(gpu, shader_of(step), size, uniforms)
+
+    def warm(self, tick: Tick) -> Iterator[None]:
+        """Draw each program once where nobody sees it: drivers do half their work only then."""
+        self.upload(tick)
+        self.shown = tick.faces
+        if self._motions:
+            self._draw_warp([(face, face.landmarks + np.float32(1.0)) for face in tick.faces])
+        self._draw_beside(tick)
+        for step in self._shader_steps():
+            yield
+            program = self._programs[step.links[0][0]]
+            faces = routed(self.shown, step.slots, self.knobs.names)
+            values = self._moment(tick, faces) | self._uniforms[step.links[0][0]]
+            program.draw(self._spare, self._images(self._canvas, step), values)
+        self.reset()
+
+    def set(self, place: int, knob: str, value: Value) -> bool:
+        """Give a knob another value from the next frame on.
+
+        False if the link isn't planned, as its mix was 0: only a new chain shows it. Raises as
+        `Knobs.set` does. Only a choice on a software renderer compiles anything.
+        """
+        self.knobs.set(place, knob, value)
+        if knob == "mix":
+            self._loosen({place: {"mix"}})
+        return self.draws_all_of(self.knobs.preset)
+
+    def bypass(self, place: int, on: bool) -> None:
+        """Take one link out of the picture from the next frame on, or put it back."""
+        self.knobs.bypass(place, on)
+        self._loosen({place: {"mix"}})
+
+    def take(self, knobs: Knobs) -> None:
+        """Go on with the knobs of another preset of the same effects."""
+        moving = {}
+        links = zip(self.knobs.preset.chain, knobs.preset.chain, strict=True)
+        for place, (before, after) in enumerate(links):
+            mixes = before.values["mix"] != after.values["mix"] or after.when is not None
+            moving[place] = {*after.modulation, *(["mix"] if mixes else [])}
+        self._loosen({place: names for place, names in moving.items() if names})
+        self.knobs = self.told = knobs
+
+    def draws_all_of(self, preset: Preset) -> bool:
+        """Whether all links of a preset of the same effects are planned that may show."""
+        planned = {n for step in self.plan.steps for n, _ in step.links}
+        return all(link.idle or n in planned for n, link in enumerate(preset.chain))
+
+    def _loosen(self, moving: Moving) -> None:
+        """Knobs that move aren't compiled in, by their link's place."""
+        for step in self._shader_steps():
+            here = {n: moving[n] for n, _ in step.links if n in moving}
+            program = self._programs.get(step.links[0][0])
+            if here and program is not None:
+                program.shader = loosened(program.shader, step, here)
+
+    def __enter__(self) -> Chain:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: object, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the textures and programs back."""
+        for program in self._programs.values():
+            program.release()
+        self._programs.clear()
+        for net in self._nets.values():
+            net.release()
+        self._nets.clear()
+        for thing in (self._beside, self._warping):
+            if thing is not None:
+                thing.release()
+        self._beside = self._warping = None
+        for texture in (self._canvas, self._spare):
+            self._gpu.release(texture)
+
+    def reset(self) -> None:
+        """A cut: no effect remembers anything."""
+        self.told.reset()
+        self._motions.reset()
+        for program in self._programs.values():
+            program.reset()
+        for net in self._nets.values():
+            net.reset()
+        if self._beside is not None:
+            self._beside.reset()
+
+    def render(self, tick: Tick) -> Pixels:
+        """The finished picture of a tick, (h, w, 4) uint8, read-only."""
+        if not self.draws(tick) and not self._aov:
+            self.shown = tick.faces
+            self.told.at(tick)
+            if self._beside is not None:
+                self._beside.reset()
+            return tick.frame.pixels
+        self.upload(tick)
+        self.draw(tick)
+        return self.read() if self.plan.steps else tick.frame.pixels
+
+    def draws(self, tick: Tick) -> bool:
+        """Whether anything can be seen or remembered of this tick."""
+        remembers = self._motions.hold or any(one.remembers for one in self._programs.values())
+        return bool(self.plan.steps) and bool(
+            tick.faces or self.plan.full_frame_passes or remembers
+        )
+
+    def upload(self, tick: Tick) -> None:
+        """The first third of `render`: the plate goes to the GPU."""
+        self._gpu.upload(self._canvas, tick.frame.pixels, self._staging)
+
+    def draw(self, tick: Tick) -> None:
+        """The second third of `render`: everything is drawn, nothing read back."""
+        self._turn(self.told.at(tick))
+        driven = self._motions.drive(tick, self.knobs.names)
+        self.shown = tuple(_moved(face, points) for face, points in driven)
+        beside = False  # whether what the shaders read is drawn
+        for step in self.plan.steps:
+            if step.kind == "warp":
+                self._draw_warp(driven)
+                continue
+            place = step.links[0][0]
+            if step.kind == "net":
+                self._draw_net(step, tick)
+                continue
+            program, unit = self._programs[place], tuple(n for n, _ in step.links)
+            if not (program.remembers or any(self._values[n]["mix"] != 0.0 for n in unit)):
+                continue
+            if not self.care.allows(unit, program.reset):
+                continue
+            if not beside:
+                self._draw_beside(tick)
+                beside = True
+            with self.care.trying(unit, self._settle):
+                faces = routed(self.shown, step.slots, self.knobs.names)
+                values = self._moment(tick, faces) | self._uniforms[place]
+                if step.kind == "boxes":
+                    self._draw_boxes(program, step, faces, values)
+                else:
+                    program.draw(self._spare, self._images(self._canvas, step), values)
+                    self._canvas, self._spare = self._spare, self._canvas
+        if self._aov and not beside:
+            self._draw_beside(tick)
+
+    def _draw_net(self, step: Step, tick: Tick) -> None:
+        place = step.links[0][0]
+        net = self._nets[place]
+        if self._values[place]["mix"] == 0.0 or not self.care.allows((place,), net.reset):
+            return
+        with self.care.trying((place,), self._settle):
+            faces = routed(self.shown, step.slots, self.knobs.names)
+            if net.draw(self._canvas, self._spare, tick, faces, self._values[place]):
+                self._canvas, self._spare = self._spare, self._canvas
+
+    def _settle(self) -> None:
+        """Wait until all is drawn."""
+        self._gpu.finish()
+        self._gpu.ctx.finish()
+
+    @property
+    def compiled(self) -> int:
+        """Programs that were ever compiled; it rises in a picture that took longer for it."""
+        return self._gpu.compiled
+
+    @property
+    def preset(self) -> Preset:
+        """The look with the values its knobs have, before anything moves them."""
+        return self.knobs.preset
+
+    @property
+    def nets(self) -> list[dict[str, Any]]:
+        """What a report says of each net; renewed while it runs."""
+        return [net.facts for net in self._nets.values()]
+
+    def news(self) -> list[str]:
+        """What nets have to tell since the last call, each thing once."""
+        return [text for net in self._nets.values() for text in net.news()]
+
+    def image(self, name: str) -> moderngl.Texture:
+        """An image that was asked for as `aov`, as the last tick drew it."""
+        return self._images(self._canvas)[name]
+
+    def draw_over(self, paint: Callable[[moderngl.Texture, moderngl.Texture], None]) -> None:
+        """After `draw`: let `paint` make another picture, in its first texture, of its second."""
+        paint(self._spare, self._canvas)
+        self._canvas, self._spare = self._spare, self._canvas
+
+    @property
+    def canvas(self) -> moderngl.Texture:
+        """The picture as the last `draw` left it, bottom row first."""
+        return self._canvas
+
+    def _shader_steps(self) -> list[Step]:
+        return [step for step in self.plan.steps if step.kind in ("boxes", "frame")]
+
+    def _turn(self, values: list[Values]) -> None:
+        """Hand the values of a tick to the effects; most are those of the tick before."""
+        changed = {n for n, one in enumerate(values) if one is not self._values[n]}
+        if not changed:
+            return
+        before, self._values = self._values, values
+        self._motions.turn(changed, before, values)
+        for step in self._shader_steps():
+            if changed.intersection(n for n, _ in step.links):
+                self._uniforms[step.links[0][0]] = self._uniforms_of(step)
+
+    def _uniforms_of(self, step: Step) -> dict[str, Any]:
+        """The uniforms of a step's knobs."""
+        each = []
+        for place, _ in step.links:
+            knobs: dict[str, Any] = dict(self._values[place])
+            mix, seed = knobs.pop("mix"), self.knobs.preset.seed + knobs.pop("seed")
+            each.append({**knobs, "kfx_mix": mix, "kfx_seed": float(seed)})
+        return isf_join.joined_values(each) if len(each) > 1 else each[0]
+
+    def _draw_beside(self, tick: Tick) -> None:
+        assert self._beside is not None
+        self._beside.draw(tick, self.shown, self._canvas, self.knobs.names, self._motions.scene)
+
+    def _draw_warp(self, driven: list[tuple[Face, Landmarks]]) -> None:
+        assert self._warping is not None
+        unit = self._motions.unit
+        if self._motions.still or not self.care.allows(unit, self._motions.reset):
+            return
+        with self.care.trying(unit, self._settle):
+            if self._warping.draw(self._canvas, self._spare, driven):
+                self._canvas, self._spare = self._spare, self._canvas
+
+    def _draw_boxes(
+        self, program: Program, step: Step, faces: tuple[Face, ...], values: dict[str, Any]
+    ) -> None:
+        shader = program.shader
+        boxes = [
+            box
+            for face in faces
+            for box in facemesh.region_boxes(face, shader.region, shader.margin_iod, self.size)
+        ]
+        if boxes or program.remembers:
+            with undone(self._gpu, self._canvas, self._spare):
+                program.draw(self._canvas, self._images(self._spare, step), values, boxes)
+
+    def _images(
+        self, canvas: moderngl.Texture, step: Step | None = None
+    ) -> dict[str, moderngl.Texture]:
+        assert self._beside is not None
+        return self._beside.of(canvas, step.slots if step is not None else ())
+
+    def _moment(self, tick: Tick, faces: tuple[Face, ...]) -> dict[str, Any]:
+        """The uniforms that no knob gives."""
+        return {
+            **automatic_values(tick.index, tick.time, tick.dt),
+            "beat": tick.beat,
+            "bar": tick.bar,
+            "energy": tick.energy,
+            "kfx_quality": self._quality(),
+            "iod": max((face.iod for face in faces), default=0.0),
+        }
+
+    def read(self) -> Pixels:
+        """The last third of `render`: the picture comes back from the GPU."""
+        self._gpu.finish()
+        buffer = self._pool.take()
+        self._gpu.target(self._canvas).read_into(buffer, components=4)
+        return freeze(buffer[::-1])
+
+
+def _moved(face: Face, points: Landmarks) -> Face:
+    """The face as it is shown after the warp; its pose is that of the performer."""
+    if points is face.landmarks:
+        return face
+    return replace(face, landmarks=freeze(points.astype(np.float32)))

@@ -1,0 +1,123 @@
+"""The motion effects of a chain, composed: where each face is driven to, and what is held."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from kfx.engine.look.autobypass import Care, Unit
+from kfx.engine.look.modulate import Values
+from kfx.engine.look.routing import resolved, routed
+from kfx.errors import KfxError
+from kfx.motion.base import Motion
+from kfx.motion.guard import believable
+from kfx.presets import Link
+from kfx.render.still import Scene
+from kfx.types import MAX_FACES, Face, Landmarks, Tick
+
+
+class Motions:
+    """What `Chain` asks once a tick: `turn` with the knobs, `drive`, then `scene`."""
+
+    def __init__(self, links: Sequence[tuple[int, Link]], care: Care) -> None:
+        """`links` with their place in the chain; `care` says what becomes of their faults."""
+        self._care = care
+        self._all: list[tuple[int, Link, Motion]] = [
+            (place, link, link.effect.source(link.values)) for place, link in links
+        ]
+        self.hold = any(motion.holds for _, _, motion in self._all)
+        self.scene: Scene | None = None  # what is held at this tick, and how opaque it is
+        self.scene_mix = 1.0
+        self.unit: Unit = tuple(place for place, _ in links)
+        self.still = False  # all of them are left out for a while
+
+    def __bool__(self) -> bool:
+        return bool(self._all)
+
+    def reset(self) -> None:
+        for _, _, motion in self._all:
+            motion.reset()
+
+    def turn(self, changed: set[int], before: Sequence[Values], values: Sequence[Values]) -> None:
+        """Set the knobs of the links at the `changed` places of the chain."""
+        for place, _, motion in self._all:
+            if place in changed:
+                for knob, value in values[place].items():
+                    if value != before[place].get(knob):
+                        setattr(motion, knob, value)
+
+    def drive(self, tick: Tick, names: Mapping[int, str]) -> list[tuple[Face, Landmarks]]:
+        """Each face with the landmarks that all motion effects together drive it to.
+
+        A face that is held stands where its still is shown, not where the performer is.
+        """
+        trying = self._care.trying
+        used = [self._care.allows((place,), motion.reset) for place, _, motion in self._all]
+        self.still = bool(self._all) and not any(used)
+        scenes: list[Scene | None] = []
+        for i, (place, link, motion) in enumerate(self._all):
+            scenes.append(None)
+            if not used[i]:
+                continue
+            routes = motion.holds and link.slots
+            with trying((place,)):
+                scene = motion.hold(
+                    replace(tick, faces=routed(tick.faces, link.slots, names)) if routes else tick
+                )
+                scenes[i] = scene if motion.mix != 0.0 else None
+        whom = [resolved(link.slots, names) if link.slots else None for _, link, _ in self._all]
+        holder = max((i for i, scene in enumerate(scenes) if scene is not None), default=-1)
+        scene = scenes[holder] if holder >= 0 else None
+        self.scene_mix = self._all[holder][2].mix if holder >= 0 else 1.0
+        faces = {face.slot: face for face in tick.faces}
+        for i in range(holder + 1, len(self._all)):
+            meant = whom[i]
+            slots = frozenset(range(MAX_FACES) if meant is None else meant)
+            place, _, motion = self._all[i]
+            if used[i]:
+                with trying((place,)):
+                    scene = motion.stage(scene, tick, slots)
+        self.scene = scene
+        if scene is not None and scene.whole:  # a still stays when its performer leaves
+            lost = {n: replace(one, found=False) for n, one in scene.placed.items()}
+            faces = {slot: faces.get(slot, face) for slot, face in lost.items()}
+        driven = []
+        for slot, face in sorted(faces.items()):
+            held = None if scene is None else scene.placed.get(slot)
+            moving = face
+            for i, (place, _, motion) in enumerate(self._all):
+                meant = whom[i]
+                if (meant is not None and slot not in meant) or (motion.holds and motion.mix == 0):
+                    continue
+                if not used[i]:
+                    continue
+                points = moving.landmarks
+                if held is not None and i == holder:
+                    points = held.landmarks
+                with trying((place,)):
+                    points = _finite(motion.drive(moving, tick), moving.landmarks)
+                if held is not None and i == holder:
+                    moving = replace(moving, landmarks=points, pose=held.pose, iod=held.iod)
+                    continue
+                if scenes[i] is not None:  # of several stills the last is shown
+                    continue
+                mixed = moving.landmarks + np.float32(motion.mix) * (points - moving.landmarks)
+                moving = replace(moving, landmarks=mixed)
+            points = moving.landmarks
+            if held is not None:
+                points = believable(held.landmarks, points, held.iod, filled=True)
+                face = held
+            elif self._all:
+                points = face.landmarks + np.float32(face.presence) * (points - face.landmarks)
+                points = believable(face.landmarks, points, face.iod)
+            driven.append((face, points))
+        return driven
+
+
+def _finite(points: Landmarks, given: Landmarks) -> Landmarks:
+    """Raises `KfxError` for what would blacken a picture, unless the face was `given` like that."""
+    if not np.isfinite(points).all() and np.isfinite(given).all():
+        raise KfxError("drives landmarks to where no number is finite")
+    return points

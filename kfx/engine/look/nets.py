@@ -1,0 +1,374 @@
+"""A net as a link of a chain: crops go to it when it is free, its results stick to faces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import moderngl
+import numpy as np
+import numpy.typing as npt
+
+from kfx.engine.look.net_inputs import Inputs
+from kfx.engine.look.net_results import Shown, Slots
+from kfx.neural import aligned, answer, flow, providers, refine, session
+from kfx.neural.aligned import Affine
+from kfx.neural.card import Card
+from kfx.neural.worker import Done, Pace, Runner
+from kfx.params import Value
+from kfx.render.crop import Crop
+from kfx.render.gpu import Gpu
+from kfx.render.reproject import LOW
+from kfx.types import Face, Matte, Tick
+
+FRAME = -1  # the slot of a net that sees whole frames
+STALE_S = 1.0  # an older result isn't shown, unless the net always takes so long
+STALE_PERIODS = 3.0
+STALE_RUNS = 5.0  # times what a run takes: it may rest between two
+FADE_OUT_S = 0.25
+FADE_IN_S = 0.15
+RETRY_S = (0.1, 2.0)  # after the first fault, and at most
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ask:
+    """One run of the net: what it is given, and from which face in which crop."""
+
+    slot: int
+    face: Face | None
+    to_crop: Affine
+    given: session.Given
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Job:
+    """What is computed at once: all faces of a tick, or its frame."""
+
+    time: float
+    asks: tuple[Ask, ...]
+    knobs: Mapping[str, Value]
+    cut: bool  # states start anew
+    epoch: int
+    lows: Mapping[int, moderngl.Texture] = field(default_factory=dict)
+    views: Mapping[int, refine.View] = field(default_factory=dict)
+    grey: npt.NDArray[np.uint8] | None = None
+    person: Matte | None = None
+
+
+class NetLayer:
+    """``draw`` once a tick, in the thread that owns `gpu`. A net's fault never leaves it.
+
+    What happened is told by `news`, each thing once; `facts` are for the report: where the net
+    runs, the ms of its last run, and how often it runs live.
+    """
+
+    def __init__(self, gpu: Gpu, card: Card, frame: tuple[int, int], pace: Pace) -> None:
+        """Raises `KfxError` where card and net don't fit, or the net can't run."""
+        self.card = card
+        self._gpu, self._frame = gpu, frame
+        self._net = session.shared(card, frame)
+        self.facts: dict[str, Any] = {
+            "name": card.name,
+            "provider": providers.short(self._net.provider),
+            "ms": round(self._net.ms, 2),
+            "passed_over": list(self._net.fallbacks),
+        }
+        self._states: dict[int, session.State] = {}  # of the thread that runs the net
+        self._runner: Runner = pace(self._work)
+        self._crop = Crop(gpu, frame)
+        self._inputs = Inputs(card, frame, self._net.size, self._crop)
+        self._slots = Slots(gpu, frame, card)
+        self._flow = flow.Motion() if card.region == "frame" else None
+        self._refiner = refine.Refiner()
+        self._small = flow.small_size(frame)
+        self._epoch = 0
+        self._cut = True
+        self._due = 0.0
+        self._faults = 0
+        self._taken: float | None = None
+        self._period_s = 0.0
+        self._run_s = 0.0
+        self._first: float | None = None
+        self._told: set[str] = set()
+        self._news: list[str] = []
+        for note in self._net.fallbacks:
+            self._tell(f"runs on {providers.short(self._net.provider)}; {note}")
+
+    def news(self) -> list[str]:
+        """What is to be told since the last call."""
+        news, self._news = self._news, []
+        return news
+
+    def release(self) -> None:
+        """End the thread and give everything back."""
+        self._runner.close()
+        self._slots.release()
+        self._crop.release()
+
+    def reset(self) -> None:
+        """A cut: no result and no state of before it is of use."""
+        self._epoch += 1
+        self._cut = True
+        self._due = 0.0
+        self._taken = self._first = None
+        self._slots.forget()
+
+    def draw(
+        self,
+        canvas: moderngl.Texture,
+        spare: moderngl.Texture,
+        tick: Tick,
+        faces: Sequence[Face],
+        values: Mapping[str, Value],
+    ) -> bool:
+        """Draw what there is for this tick; True where the picture is in `spare` afterwards."""
+        if tick.dt == 0.0:
+            self.reset()
+        whole = self.card.region == "frame"
+        shown = [face for face in faces if np.isfinite(face.landmarks).all()]
+        self._slots.keep({FRAME} if whole else {face.slot for face in shown})
+        self._take(tick.time)
+        if tick.time >= self._due - 1e-6 and self._runner.free(tick.time) and (shown or whole):
+            self._offer(canvas, tick, shown, values)
+            if self._runner.exact:
+                self._take(tick.time)
+        self._watch(tick.time)
+        amount = float(values["mix"]) * self._amount(tick.time)  # type: ignore[arg-type]
+        if amount <= 0.0:
+            return False
+        if whole:
+            return self._draw_frame(canvas, spare, tick, values, amount)
+        self._draw_faces(canvas, spare, tick, shown, values, amount)
+        return False
+
+    def _draw_faces(
+        self,
+        canvas: moderngl.Texture,
+        spare: moderngl.Texture,
+        tick: Tick,
+        faces: Sequence[Face],
+        values: Mapping[str, Value],
+        amount: float,
+    ) -> None:
+        there = [(face, self._slots.shown(face.slot)) for face in faces]
+        drawn = [(face, one) for face, one in there if one is not None]
+        light = 0.0 if self._runner.exact else float(values.get("light", 0.0))  # type: ignore[arg-type]
+        for face, one in sorted(drawn, key=lambda pair: pair[0].iod):
+            fade = self._fade(tick.time, one)
+            shifts = (None, None) if self._runner.exact else self._shifts(canvas, face, one)
+            self._gpu.copy(canvas, spare)
+            to_crop = aligned.crop(face, self.card.region, LOW, self.card.margin)
+            if light > 0.0:
+                self._crop.draw(spare, aligned.inverse(to_crop), self._slots.low)
+            self._slots.draw_face(
+                canvas,
+                spare,
+                face,
+                one,
+                fade=fade,
+                to_crop=_shares(to_crop, LOW),
+                shifts=shifts,
+                amount=amount * face.presence,
+                light=light,
+                feather_iod=float(values.get("feather", 0.16)),  # type: ignore[arg-type]
+            )
+
+    def _shifts(
+        self, canvas: moderngl.Texture, face: Face, one: Shown
+    ) -> tuple[refine.Points | None, refine.Points | None]:
+        """By how much the landmarks of both results are corrected, see `refine`."""
+        newer = one.newer_of.views.get(face.slot)
+        if newer is None:
+            return None, None
+        shift = self._refiner.shift(self._view(canvas, face), newer)
+        # The older one's correction is known as seen from the newer one: a flow less each frame.
+        return shift if one.step is None else shift + one.step, shift
+
+    def _view(self, canvas: moderngl.Texture, face: Face) -> refine.View:
+        to_crop = aligned.crop(face, "face", refine.SIZE, refine.MARGIN)
+        seen = self._crop.read(canvas, aligned.inverse(to_crop), refine.SIZE)
+        return refine.View.of(face, flow.grey(seen), to_crop)
+
+    def _draw_frame(
+        self,
+        canvas: moderngl.Texture,
+        spare: moderngl.Texture,
+        tick: Tick,
+        values: Mapping[str, Value],
+        amount: float,
+    ) -> bool:
+        one = self._slots.shown(FRAME)
+        if one is None:
+            return False
+        flows: tuple[Any, Any] = (None, None)
+        light, fade = 0.0, 1.0
+        if not self._runner.exact:
+            fade = self._fade(tick.time, one)
+            light = float(values.get("light", 0.0))  # type: ignore[arg-type]
+            self._crop.draw(canvas, self._all(LOW), self._slots.low)
+            assert self._flow is not None
+            now = flow.grey(self._crop.read(canvas, self._all(self._small), self._small))
+            flows = tuple(
+                None
+                if job.grey is None or (fade >= 1.0 and i == 0)
+                else self._flow.between(now, job.grey, tick.matte, job.person)
+                for i, job in enumerate((one.older_of, one.newer_of))
+            )  # type: ignore[assignment]
+        self._slots.draw_frame(
+            spare, canvas, one, flows=flows, fade=fade, amount=amount, light=light
+        )
+        return True
+
+    def _all(self, size: tuple[int, int]) -> Affine:
+        return aligned.inverse(aligned.whole(self._frame, size))
+
+    def _fade(self, time: float, one: Shown) -> float:
+        """How far the newer result has replaced the older one: over one period of the net."""
+        if self._runner.exact or self._period_s <= 0.0:
+            return 1.0
+        return min(1.0, (time - one.since) / self._period_s)
+
+    def _amount(self, time: float) -> float:
+        """1 while results are fresh, falling to 0 where the net is far too late."""
+        if self._runner.exact:
+            return 1.0
+        if self._first is None or self._newest is None:
+            return 0.0
+        late = time - self._newest - self._limit_s
+        return min(1.0, (time - self._first) / FADE_IN_S) * max(
+            0.0, 1.0 - max(0.0, late) / FADE_OUT_S
+        )
+
+    @property
+    def _limit_s(self) -> float:
+        return max(STALE_S, STALE_PERIODS * self._period_s, STALE_RUNS * self._run_s)
+
+    _newest: float | None = None  # when the frame was shown that the newest result is of
+
+    def _watch(self, time: float) -> None:
+        waiting = self._runner.waiting_s(time)
+        if waiting > self._limit_s:
+            self._tell(f"no answer for {self._limit_s:.1f} s; the plate is shown until it comes")
+
+    def _tell(self, text: str) -> None:
+        if text not in self._told and len(self._told) < 20:
+            self._told.add(text)
+            self._news.append(f"{self.card.name}: {text.removeprefix(f'{self.card.name}: ')}")
+
+    def _offer(
+        self,
+        canvas: moderngl.Texture,
+        tick: Tick,
+        faces: Sequence[Face],
+        values: Mapping[str, Value],
+    ) -> None:
+        exact = self._runner.exact
+        size = self._net.size
+        lows: dict[int, moderngl.Texture] = {}
+        views: dict[int, refine.View] = {}
+        grey = None
+        if self.card.region == "frame":
+            crops: list[tuple[int, Face | None, Affine]] = [
+                (
+                    FRAME,
+                    max(faces, key=lambda f: f.iod, default=None),
+                    aligned.whole(self._frame, size),
+                )
+            ]
+            if not exact:
+                grey = flow.grey(self._crop.read(canvas, self._all(self._small), self._small))
+                lows[FRAME] = self._gpu.acquire(LOW)
+                self._crop.draw(canvas, self._all(LOW), lows[FRAME])
+        else:
+            crops = [
+                (face.slot, face, aligned.crop(face, self.card.region, size, self.card.margin))
+                for face in faces
+            ]
+            for face in () if exact else faces:
+                low = lows[face.slot] = self._gpu.acquire(LOW)
+                small = aligned.crop(face, self.card.region, LOW, self.card.margin)
+                self._crop.draw(canvas, aligned.inverse(small), low)
+                views[face.slot] = self._view(canvas, face)
+        asks = tuple(
+            Ask(slot, face, to_crop, self._inputs.of(canvas, tick, face, to_crop, values))
+            for slot, face, to_crop in crops
+        )
+        job = Job(
+            tick.time, asks, dict(values), self._cut, self._epoch, lows, views, grey, tick.matte
+        )
+        self._cut = False
+        rate = float(values.get("rate_hz", 0.0))  # type: ignore[arg-type]
+        if not exact:
+            self._due = max(self._due + 1.0 / rate, tick.time) if rate > 0.0 else tick.time
+            if rate > 0.0 and self._due - tick.time < 0.5 / rate:
+                self._due = tick.time + 1.0 / rate
+        self._runner.offer(job, tick.time)
+
+    def _work(self, job: Job) -> dict[int, answer.Drawn]:
+        """What the runner does, maybe in its own thread."""
+        if job.cut:
+            self._states.clear()
+        out = {}
+        with self._net.lock:
+            for ask in job.asks:
+                state = self._states.setdefault(ask.slot, {}) if self.card.role("state") else None
+                answers = self._net.run(ask.given, state)
+                out[ask.slot] = answer.drawn(self.card, answers, ask.given.picture, job.knobs)
+        for slot in self._states.keys() - {ask.slot for ask in job.asks}:
+            del self._states[slot]
+        return out
+
+    def _take(self, time: float) -> None:
+        done = self._runner.take(time)
+        if done is None:
+            return
+        job: Job = done.job
+        self._run_s = done.ms / 1000
+        late = not self._runner.exact and time - job.time > self._limit_s
+        if done.error or late or job.epoch != self._epoch:
+            for low in job.lows.values():
+                self._gpu.release(low)
+            if done.error:
+                self._fault(done, time)
+            return
+        self._faults = 0
+        self.facts["ms"] = round(done.ms, 2)
+        if self._taken is not None:
+            gap = time - self._taken
+            if gap > self._limit_s:  # a pause: what was shown before it isn't faded from
+                self._slots.forget()
+                self._first = time
+            self._period_s = min(gap, self._limit_s)
+            if self._period_s > 0.0 and not self._runner.exact:
+                self.facts["hz"] = round(1.0 / self._period_s, 1)
+        self._taken, self._newest = time, job.time
+        self._first = time if self._first is None else self._first
+        for ask in job.asks:
+            before, view = self._slots.shown(ask.slot), job.views.get(ask.slot)
+            older = before.newer_of.views.get(ask.slot) if before is not None else None
+            step = (
+                self._refiner.shift(view, older) if view is not None and older is not None else None
+            )
+            self._slots.add(ask.slot, ask, job, done.result[ask.slot], time, step)
+
+    def _fault(self, done: Done, time: float) -> None:
+        """The plate for this link, told once; another try soon."""
+        self._faults += 1
+        self._slots.forget()
+        self._taken = self._first = None
+        self._cut = True
+        self._tell(f"{done.error}; the plate is shown in its place")
+        if not self._runner.exact:
+            self._due = time + min(RETRY_S[1], RETRY_S[0] * 2.0 ** min(self._faults, 10))
+
+
+def wants_person(card: Card, *, exact: bool) -> bool:
+    """Whether a net wants the person matte: as its mask, or to guard what is carried on."""
+    masks = any(port.source == "person" for port in card.role("mask"))
+    return masks or (card.region == "frame" and not exact)
+
+
+def _shares(to_crop: Affine, size: tuple[int, int]) -> Affine:
+    """Frame pixels → 0..1 of a crop."""
+    return to_crop / np.array(size, np.float64)[:, None]

@@ -1,0 +1,71 @@
+"""The images that shaders of a chain read beside the picture: face G-buffers and mattes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import moderngl
+
+from kfx.engine.look.routing import Buffers, Slots
+from kfx.presets import Link
+from kfx.render.gpu import Gpu
+from kfx.render.hand_matte import HandMatte
+from kfx.render.person_matte import PersonMatte
+from kfx.render.still import Scene
+from kfx.types import Face, Tick
+
+
+class StepImages:
+    """Draws, of the plate as the warp has left it, what the shaders of a chain ask for."""
+
+    def __init__(
+        self,
+        gpu: Gpu,
+        size: tuple[int, int],
+        shaders: Sequence[Link],
+        aov: tuple[str, ...],
+        *,
+        faces: bool,
+        person: bool,
+        hands: bool,
+    ) -> None:
+        """`faces`: something reads a face G-buffer; `hands` cuts them out of it."""
+        self._hands = HandMatte(gpu, size) if hands else None
+        self._person = PersonMatte(gpu, size) if person else None
+        self._buffers = Buffers(gpu, size, shaders, aov, occluded=hands) if faces else None
+
+    def release(self) -> None:
+        for thing in (self._buffers, self._person, self._hands):
+            if thing is not None:
+                thing.release()
+        self._buffers = self._person = self._hands = None
+
+    def reset(self) -> None:
+        """A cut, or nothing was drawn of a frame: no motion is known."""
+        if self._buffers is not None:
+            self._buffers.reset()
+
+    def draw(
+        self,
+        tick: Tick,
+        shown: tuple[Face, ...],
+        canvas: moderngl.Texture,
+        names: Mapping[int, str],
+        scene: Scene | None,
+    ) -> None:
+        """`shown` are the faces as the warp has driven them, `scene` what is held."""
+        still = scene is not None and scene.whole
+        if self._buffers is not None:
+            hidden = None
+            if self._hands is not None and not still:
+                hidden = self._hands.draw(tick.hands, shown, canvas)
+            self._buffers.draw(shown, tick, names, hidden)
+        if self._person is not None:
+            matte = scene.matte if scene is not None and scene.whole else tick.matte
+            self._person.draw(matte, shown, canvas)
+
+    def of(self, canvas: moderngl.Texture, slots: Slots = ()) -> dict[str, moderngl.Texture]:
+        """By name, for a step that draws these `slots`; ``inputImage`` is `canvas`."""
+        faces = self._buffers.images(slots) if self._buffers is not None else {}
+        person = {} if self._person is None else {"personMatte": self._person.image}
+        return {"inputImage": canvas, **faces, **person}

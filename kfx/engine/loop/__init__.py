@@ -1,0 +1,1 @@
+"""The parts of the live loop, a module each."""

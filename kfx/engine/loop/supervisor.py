@@ -1,0 +1,262 @@
+"""Keeps a show going when its engine is killed, crashes or hangs.
+
+The engine is a child process, another one stands by with everything loaded. An engine that dies
+without having ended, or whose loop hasn't turned for `HANG_S`, is replaced by the one that
+stands by. Cameras live in processes of their own (`sinks.vcam_process`), which the next engine
+takes over. Everything ends with the supervisor, also when it is killed: each process holds a
+connection to it, and its end is the sign.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, Listener
+from typing import Any, NamedTuple
+
+from kfx import clock
+from kfx.engine.loop import lifeline, standby
+from kfx.sinks import vcam_link
+
+HANG_S = 3.0  # without a beat, while the loop runs
+START_S = 60.0  # until the first beat: shaders are compiled, cameras opened
+END_S = 20.0  # for an orderly end
+SPARE_S = 3.0  # after its first beat; the start of the show shouldn't share its processors
+WARM = (
+    *("kfx.cli.live", "kfx.engine.live", "kfx.tracking.finders.mediapipe", "mediapipe"),
+    *("kfx.sources.camera", "kfx.sources.performer", "kfx.sources.file", "kfx.sinks.video"),
+    *("kfx.sinks.vcam", "kfx.sinks.osc", "kfx.sinks.preview"),
+)
+QUICK_DEATHS = 3  # in a row, before a first beat: the show can't run
+
+Say = Callable[[str], None]
+
+
+@dataclass
+class _Engine:
+    """A process that is, or stands by to become, the engine."""
+
+    process: subprocess.Popen[bytes]
+    peer: Connection | None = None
+    ready: bool = False
+    wanted: bool = False
+    going: bool = False
+    began: float = 0.0
+    beaten: float | None = None  # when its loop turned last
+    resting: bool = False  # its loop has ended
+
+    def late(self, now: float) -> str:
+        """Why it counts as hung; empty if it doesn't."""
+        if not self.going or self.resting:
+            return ""
+        if self.beaten is None:
+            return f"didn't start within {START_S:.0f} s" if now - self.began > START_S else ""
+        return f"hung for {HANG_S:.0f} s" if now - self.beaten > HANG_S else ""
+
+
+class _News(NamedTuple):
+    peer: Connection
+    word: bytes  # empty: its end
+
+
+@dataclass
+class Supervisor:
+    """`run` returns the exit code of the show; `restarts` counts the engines replaced."""
+
+    module: str
+    arguments: Sequence[str]
+    warm: Sequence[str] = WARM
+    say: Say = lambda text: print(f"kfx: {text}", file=sys.stderr, flush=True)
+    restarts: int = 0
+    _ending: bool = False
+    _quick: int = 0
+    _folder: str = ""
+    _news: queue.SimpleQueue[_News] = field(default_factory=queue.SimpleQueue)
+    _peers: set[Connection] = field(default_factory=set)
+
+    def run(self) -> int:
+        self._folder = tempfile.mkdtemp(prefix="kfx-")
+        keep = {one: signal.signal(one, self._end) for one in (signal.SIGINT, signal.SIGTERM)}
+        listener = vcam_link.listen(vcam_link.address(self._folder, vcam_link.LIFELINE))
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+        terminal = _terminal()
+        engines = [self._start()]
+        engines[0].wanted = True
+        engines[0].began = clock.now()
+        try:
+            restarts = 0
+            while (code := self._turn(engines)) is None:
+                if self.restarts > restarts:
+                    restarts = self.restarts
+                    terminal()
+            return code
+        finally:
+            self._close(engines)
+            terminal()
+            for number, handler in keep.items():
+                signal.signal(number, handler)
+            listener.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _end(self, *_: Any) -> None:
+        self._ending = True
+
+    def _accept(self, listener: Listener) -> None:
+        while True:
+            try:
+                peer = listener.accept()
+            except OSError:  # closed
+                return
+            except EOFError:
+                continue
+            self._peers.add(peer)
+            threading.Thread(target=self._read, args=(peer,), daemon=True).start()
+
+    def _read(self, peer: Connection) -> None:
+        with contextlib.suppress(EOFError, OSError):
+            while word := peer.recv_bytes():
+                self._news.put(_News(peer, word))
+        self._peers.discard(peer)
+        peer.close()
+
+    def _start(self) -> _Engine:
+        command = [sys.executable, "-m", "kfx.engine.loop.standby"]
+        command += [",".join(self.warm), self.module, *self.arguments]
+        environment = {**os.environ, vcam_link.FOLDER_VARIABLE: self._folder}
+        return _Engine(subprocess.Popen(command, env=environment))
+
+    def _turn(self, engines: list[_Engine]) -> int | None:
+        """Hear what is new and act on it; the exit code once the show is over."""
+        with contextlib.suppress(queue.Empty):
+            news = self._news.get(timeout=0.05)
+            self._hear(news, engines)
+        engine = engines[0]
+        now = clock.now()
+        if self._ending:
+            return self._finish(engine)
+        code = engine.process.poll()
+        reason = "" if code is not None else engine.late(now)
+        if reason:
+            engine.process.kill()
+            engine.process.wait()
+        elif code is not None:
+            if not _crashed(code):
+                return code
+            reason = _words(code)
+        if reason:
+            self._quick = self._quick + 1 if engine.beaten is None else 0
+            if self._quick >= QUICK_DEATHS:
+                self.say(f"the engine {reason}, {self._quick} times before its first picture")
+                return 1
+            self._replace(engines, reason)
+        elif len(engines) == 1 and engine.beaten and now - engine.began > SPARE_S:
+            engines.append(self._start())
+        elif len(engines) > 1 and engines[1].process.poll() is not None:
+            engines.pop()  # the one that stood by died: another one follows
+        return None
+
+    def _hear(self, news: _News, engines: list[_Engine]) -> None:
+        for engine in engines:
+            if news.word == b"%d" % engine.process.pid:
+                engine.peer = news.peer
+            if engine.peer is not news.peer:
+                continue
+            if news.word == standby.READY:
+                engine.ready = True
+            elif news.word == lifeline.BEAT:
+                engine.beaten = clock.now()
+            elif news.word == lifeline.REST:
+                engine.resting = True
+            self._go(engine)
+
+    def _go(self, engine: _Engine) -> None:
+        if not (engine.wanted and engine.ready) or engine.going or engine.peer is None:
+            return
+        engine.going = True
+        engine.began = clock.now()
+        with contextlib.suppress(OSError):  # it died; `_turn` sees it
+            engine.peer.send_bytes(standby.GO)
+
+    def _replace(self, engines: list[_Engine], reason: str) -> None:
+        self.restarts += 1
+        self.say(f"the engine {reason}; another one takes over ({self.restarts})")
+        engines.pop(0)
+        if not engines:
+            engines.append(self._start())
+        engines[0].wanted = True
+        engines[0].began = clock.now()
+        self._go(engines[0])
+
+    def _finish(self, engine: _Engine) -> int:
+        """Ctrl-C or SIGTERM: let the engine close its files, but not forever."""
+        if not engine.going:
+            return 128 + signal.SIGTERM
+        with contextlib.suppress(OSError):
+            engine.process.send_signal(signal.SIGTERM)
+        try:
+            return engine.process.wait(END_S)
+        except subprocess.TimeoutExpired:
+            self.say(f"the engine didn't end within {END_S:.0f} s and was killed")
+            return 1
+
+    def _close(self, engines: list[_Engine]) -> None:
+        """End every process: closing its connection tells each camera and whoever stands by."""
+        for engine in engines:
+            engine.process.kill()
+            engine.process.wait()
+        for peer in list(self._peers):
+            with contextlib.suppress(OSError):
+                peer.send_bytes(b"q")
+        until = clock.now() + 2.0
+        while self._peers and clock.now() < until:
+            clock.pause(0.01)
+
+
+def _terminal() -> Callable[[], None]:
+    """What puts the terminal back as it is now: a killed engine leaves it without echo."""
+    try:
+        import termios
+    except ImportError:  # Windows
+        return lambda: None
+    try:
+        before = termios.tcgetattr(0)
+    except (OSError, termios.error):
+        return lambda: None
+
+    def put_back() -> None:
+        with contextlib.suppress(termios.error):
+            termios.tcsetattr(0, termios.TCSANOW, before)
+
+    return put_back
+
+
+def _crashed(code: int) -> bool:
+    """Whether an engine with this exit code should be replaced: it didn't end by its own will."""
+    return code < 0 or code == standby.CRASHED or code > 128 + 64
+
+
+def _words(code: int) -> str:
+    if code >= 0:
+        return f"crashed (exit code {code})"
+    with contextlib.suppress(ValueError):
+        return f"was killed ({signal.Signals(-code).name})"
+    return f"was killed (signal {-code})"
+
+
+def supervised() -> bool:
+    """Whether this process is an engine that a supervisor started."""
+    return bool(os.environ.get(vcam_link.FOLDER_VARIABLE))
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run ``kfx ARGUMENTS…`` under a supervisor; returns the exit code."""
+    return Supervisor("kfx", arguments).run()

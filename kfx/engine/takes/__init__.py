@@ -1,0 +1,1 @@
+"""Shows and takes as they run, are recorded and come back."""

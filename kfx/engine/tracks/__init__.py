@@ -1,0 +1,1 @@
+"""Tracked faces as files."""

@@ -34,10 +34,17 @@ class Kfx:
 
     def __init__(self, folder: Path, name: str, *arguments: str) -> None:
         self.report_path = folder / f"{name}.json"
-        self._log = (folder / f"{name}.log").open("w")
+        self._log_path = folder / f"{name}.log"
+        self._log = self._log_path.open("w")
         command = [sys.executable, "-m", "kfx", "live", *arguments]
         command += ["--size", f"{WIDTH}x{HEIGHT}", "--report", str(self.report_path)]
+        command += ["--panel", "off", "--osc-in", "off"]  # the guest has one processor
         self.process = subprocess.Popen(command, stdout=self._log, stderr=subprocess.STDOUT)
+
+    @property
+    def begun(self) -> bool:
+        """Whether pictures come; the camera is there before, with a slate."""
+        return "Ctrl-C ends the show" in self._log_path.read_text()
 
     def finish(self, timeout_s: float = 60) -> int:
         try:
@@ -93,10 +100,10 @@ class Listener:
 
 
 def wait_for_camera(path: str, kfx: Kfx, timeout_s: float = 60) -> bool:
-    """Wait until `kfx` has made `path` a camera; False if it ended or takes too long."""
+    """Wait until `kfx` shows pictures on the camera `path`; False if it ended or takes too long."""
     end = clock.now() + timeout_s
     while clock.now() < end and kfx.process.poll() is None:
-        if v4l2.query(path).capture:
+        if v4l2.query(path).capture and kfx.begun:
             return True
         clock.pause(0.1)
     return False

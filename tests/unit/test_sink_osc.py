@@ -112,6 +112,23 @@ def test_every_channel_over_the_wire(receiver: socket.socket) -> None:
     np.testing.assert_allclose(values * (640, 360, 640), face().landmarks, rtol=1e-5)
 
 
+def test_a_picture_shown_again_says_nothing(receiver: socket.socket) -> None:
+    port = receiver.getsockname()[1]
+    with osc.open_sink(f"osc://127.0.0.1:{port}", STREAM) as sink:
+        sink.write(shot(face(), index=1))
+        sink.write(replace(shot(face(), index=2), filler=True))
+        sink.write(shot(face(), index=3))
+    receiver.settimeout(0.2)
+    frames = []
+    while True:
+        try:
+            _, got = decoded(receiver.recv(65536))
+        except TimeoutError:
+            break
+        frames += got.get("/kfx/v1/frame", [])[:1]
+    assert frames == [1, 3]
+
+
 def test_eight_faces_fit_into_the_datagrams_of_macos() -> None:
     with sinks.open("osc://127.0.0.1:9", STREAM) as sink:
         datagrams = sink.datagrams(shot(*(face(slot) for slot in range(8))))

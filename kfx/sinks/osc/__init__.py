@@ -142,8 +142,11 @@ class OscSink:
             raise
 
     def write(self, shot: Shot) -> None:
-        """Send the datagrams of the shot to every receiver, if `rate` lets it go."""
-        if not self._due(shot.tick.time):
+        """Send the datagrams of the shot to every receiver, if `rate` lets it go.
+
+        A picture that is only shown again says nothing new of the faces: nothing is sent.
+        """
+        if shot.filler or not self._due(shot.tick.time):
             return
         for datagram in self.datagrams(shot):
             for receiver in self._receivers:

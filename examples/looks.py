@@ -64,6 +64,6 @@ with Gpu() as gpu:
         tiles += [tile(gpu, look, moment) for look in looks]
         tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
 rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]
-if not cv2.imwrite(out, np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 66]):
+if not cv2.imwrite(out, np.vstack(rows), [cv2.IMWRITE_JPEG_QUALITY, 50]):
     raise KfxError(f"{out}: it can't be written; is the folder there?")
 print(f"{out}: {len(looks)} looks on {', '.join(clips)}")

@@ -6,6 +6,7 @@ from dataclasses import replace
 from kfx import presets
 from kfx.engine.desk.desk import Desk
 from kfx.engine.loop.switches import Switches
+from kfx.presets.modulation import moved
 
 FILM = """version = 1
 [[chain]]
@@ -23,7 +24,19 @@ class FakeLook:
 
     def __init__(self, preset):
         self.preset, self.bypassed = preset, frozenset()
-        self.changes = []
+        self.changes, self.names = [], {}
+
+    @property
+    def moved(self):
+        """As though every signal were 1."""
+        values = []
+        for link in self.preset.chain:
+            now = dict(link.values)
+            for knob, sources in link.modulation.items():
+                change = sum(one.amount for one in sources)
+                now[knob] = moved(link.effect.knobs[knob], now[knob], change)
+            values.append(now)
+        return self.preset, values
 
     def change(self, preset, *, seconds=0.0, beats=0.0, rebuild=False):
         self.changes.append((preset.name, seconds, beats, rebuild))

@@ -65,6 +65,17 @@ def counting_net(path):
     return save(path, nodes, inputs, [("y", [1, 3, 8, 8]), ("h_out", [1, 1, 1, 1])], weights)
 
 
+def leaking_net(path):
+    """A negative; what it remembers is one value longer after each run."""
+    weights = [("one", np.float32([[[[1.0]]]]))]
+    nodes = [
+        node("Concat", ["h_in", "one"], ["h_out"], axis=3),
+        node("Sub", ["one", "x"], ["y"]),
+    ]
+    inputs = [("x", [1, 3, 16, 16]), ("h_in", [1, 1, 1, "n"])]
+    return save(path, nodes, inputs, [("y", [1, 3, 16, 16]), ("h_out", [1, 1, 1, "m"])], weights)
+
+
 def faulty_net(path, fault):
     """The picture comes back unchanged until `time` is 0.5: then it throws, gives NaN, or
     pictures of another size.

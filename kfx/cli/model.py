@@ -14,7 +14,8 @@ DESCRIPTION = """Look at ONNX nets before they are played.
 `inspect` says what a net wants and answers. Without a card beside it, the card is guessed from
 names, shapes and a run on a portrait, and printed ready to save as NAME.toml.
 
-`try` runs the net on a picture and writes before and after, side by side.
+`try` runs the net on a picture and writes before and after, side by side. A net for faces or heads
+is given the faces that are found in the picture and drawn onto them, as it is live.
 """
 EPILOG = """examples:
   kfx model inspect candy.onnx                 its card, guessed where there is none
@@ -118,7 +119,8 @@ def _try(options: argparse.Namespace) -> int:
         except ValueError as error:
             raise UsageError(f"--set {setting}: {error}") from error
     picture = load_picture(Path(options.image))
-    result = trial.run(card, picture, knobs)
+    faces = None if card.region == "frame" else _faces(picture)
+    result = trial.run(card, picture, knobs, faces or ())
     out = Path(options.out or f"{card.name}_try.png")
     _save(out, trial.encoded(result.picture, out), options.force)
     facts = {
@@ -126,13 +128,28 @@ def _try(options: argparse.Namespace) -> int:
         "size": list(result.size),
         "provider": result.provider,
         "ms": round(result.ms, 2),
+        "faces": None if faces is None else len(faces),
     }
+    if faces is not None and not faces:
+        note = "no face was found in it; the net was given the whole picture"
+        print(f"kfx: {options.image}: {note}", file=sys.stderr)
     if options.json:
         print(json.dumps(facts))
     else:
         size = "×".join(map(str, result.size))
         print(f"{out}: before and after; {size}, {result.ms:.1f} ms on {result.provider}")
     return 0
+
+
+def _faces(picture: Any) -> tuple[Any, ...]:
+    """The faces in a picture that stands alone."""
+    from fractions import Fraction
+
+    from kfx.tracking.tracker import Tracker
+    from kfx.types import Frame
+
+    with Tracker() as tracker:
+        return tracker.track(Frame(picture, 0, Fraction(0), 0.0))
 
 
 def _card(options: argparse.Namespace) -> Any:

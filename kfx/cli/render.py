@@ -40,6 +40,7 @@ EPILOG = """examples:
   kfx render take3.mov -s show.toml -o out.mov             by the clip's timecode, or from 0
   kfx render take3.mov -s show.toml -o out.mov --ltc       by the LTC on its sound
   kfx render take3.mov -s show.toml -o out.mov --ltc playback.wav
+  kfx render takes/A001_T03 -o again.mov               a take with the look it began with
   kfx render takes/A001_T03 -p other -o other.mov          a take with another look
   kfx render take3.mov -p mv.toml -o out.mov --song song.wav --grid song.json --song-start 2.5
 """
@@ -49,6 +50,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="INPUT", help="a source, or a take: see kfx list sources")
     parser.add_argument("-o", "--out", required=True, metavar="OUT", help="the file to write")
     common.add_look_arguments(parser)
+    parser.set_defaults(preset=None)  # a take has its own
     common.add_size_argument(parser)
     parser.add_argument("--from", dest="start", metavar="S", help="first second to render")
     parser.add_argument("--to", dest="stop", metavar="S", help="second at which to stop")
@@ -100,7 +102,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(f"--aov: is written beside a file, and -o {options.out} is none")
     if options.ltc is not None and options.show is None:
         raise UsageError("--ltc: says where a show is; name it by --show, or use --sync ltc:FILE")
-    preset = presets.with_settings(presets.load(options.preset), options.set)
+    preset = presets.with_settings(presets.load(options.preset or "supernova"), options.set)
     request = sources.parse(options.input)
     if request.kind == "camera":
         raise UsageError(f"{options.input}: a camera can't be rendered; use kfx live")

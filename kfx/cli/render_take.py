@@ -1,4 +1,4 @@
-"""``kfx render TAKE``: a take of a live show again, with another look."""
+"""``kfx render TAKE``: a take of a live show again, with its own look or another one."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from kfx.cli import common
 
 
 def run(options: argparse.Namespace) -> int:
-    """Every frame as it was drawn live, with `options.preset` or `options.show`."""
+    """Every frame as it was drawn live, with `options.preset`, `options.show`, or its own look."""
     from kfx import presets, sinks, takes
     from kfx.errors import UsageError
 
@@ -17,16 +17,22 @@ def run(options: argparse.Namespace) -> int:
         if getattr(options, name, None):
             said = {"start": "from", "stop": "to"}.get(name, name).replace("_", "-")
             raise UsageError(f"--{said}: a take is rendered whole, at its own size and time")
+    if options.show and options.set:
+        raise UsageError("--set: with --show the show's file says this")
     if sinks.kind_of(options.out) not in ("file", "null"):
         raise UsageError(f"-o {options.out}: render writes files; for this sink use kfx live")
     take = takes.load(options.input)
-    preset = presets.with_settings(presets.load(options.preset), options.set)
+    notes: list[str] = []
+    preset = presets.load(options.preset or "none")
     with common.quiet_libraries():
         from kfx.cli.progress import Bar
         from kfx.cli.render import summary
         from kfx.engine import stats
-        from kfx.engine.takes import retake
+        from kfx.engine.takes import kept_preset, retake
 
+        if options.preset is None and options.show is None:
+            preset, notes = kept_preset.load(take)
+        preset = presets.with_settings(preset, options.set)
         with Bar(options.out) as bar:
             result = retake.render(
                 take,
@@ -37,7 +43,7 @@ def run(options: argparse.Namespace) -> int:
                 overwrite=options.force,
                 progress=bar,
             )
-        for warning in result.warnings:
+        for warning in [*notes, *result.warnings]:
             print(f"kfx: {warning}", file=sys.stderr)
     report = result.report()
     if options.report:

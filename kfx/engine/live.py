@@ -37,6 +37,7 @@ from kfx.engine.loop.picture import Picture, budget_s, scaled
 from kfx.engine.loop.show import Show
 from kfx.engine.loop.switches import Switches
 from kfx.engine.stats import Stats
+from kfx.engine.takes.take_effects import asked_of
 from kfx.engine.takes.take_files import Facts
 from kfx.engine.takes.take_recorder import TakeRecorder
 from kfx.engine.ticks import Ticks
@@ -210,7 +211,7 @@ def run(
         if takes is not None:
             grid, about = ticks.song.grid, takes.about
             facts = Facts(info, stream, mode, ticks.lead_s, grid, about, faces_of.names)
-            takes.open(facts, stats, lambda: chains[0].preset)
+            takes.open(facts, stats, lambda: asked_of(chains[0], ticks.now))
         all_ends: list[End] = [*ends, *([takes] if takes is not None else []), *also]
         sent = Outputs(all_ends, stats, paced, on_grid=rate is not None)
         follower: Follower = Ahead(trackers) if mode == "latency" else Exact(trackers)

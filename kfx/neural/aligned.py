@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cache
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -63,6 +65,22 @@ def apply(affine: Affine, points: npt.NDArray[np.float32]) -> npt.NDArray[np.flo
     """Points (n, 2 or more) moved by an affine map: (n, 2)."""
     moved = points[:, :2].astype(np.float64) @ affine[:, :2].T + affine[:, 2]
     return np.asarray(moved, np.float32)
+
+
+def landmarks(face: Face, to_crop: Affine, size: tuple[int, int]) -> Landmarks:
+    """A face's landmarks as a net is given them: (478, 3), x and y in 0..1 of a crop of `size`."""
+    flat = apply(to_crop, face.landmarks) / np.array(size, np.float32)
+    per = np.float32(np.linalg.norm(to_crop[0, :2]) / size[0])
+    return np.hstack([flat, face.landmarks[:, 2:] * per]).astype(np.float32)
+
+
+def ovals(faces: Iterable[Face], to_crop: Affine, size: tuple[int, int]) -> npt.NDArray[np.uint8]:
+    """(h, w): 255 inside the ovals of faces as they lie in a crop of `size`."""
+    mask = np.zeros((size[1], size[0]), np.uint8)
+    for face in faces:
+        oval = apply(to_crop, face.landmarks[list(c.OVAL)])
+        cv2.fillPoly(mask, [np.rint(oval).astype(np.int32)], (255,))
+    return mask
 
 
 def similarity(source: Landmarks, target: Landmarks) -> Affine:

@@ -22,6 +22,7 @@ from kfx.neural.ports import PICTURES, Port
 FREE_FACE = (256, 256)  # the size of a crop for a net that takes any
 FREE_FRAME_SIDE = 1920  # the longest side of a frame for one
 WARM_RUNS = 2
+MOST_STATE = 1 << 24  # values that a net may remember: 64 MiB of floats
 _RANKS = {"NCHW": 4, "NHWC": 4, "CHW": 3, "HWC": 3, "NHW": 3, "HW": 2}
 
 Array = npt.NDArray[Any]
@@ -57,6 +58,7 @@ class Net:
         self._buffers = {
             port.name: _buffer(port, self.size, self._declared(port)) for port in card.inputs
         }
+        self._blank = {port.name: self._buffers[port.name] for port in card.role("state")}
         self._outputs = [port for port in card.outputs if port.role != "unused"]
         self._bound: dict[str, Array] = {}
         self._shapes: dict[str, tuple[int, ...]] = {}  # of the pictures it answered first
@@ -81,9 +83,7 @@ class Net:
 
     def fresh_state(self) -> State:
         """What a net that remembers is given first: zeros."""
-        return {
-            port.name: np.zeros_like(self._buffers[port.name]) for port in self.card.role("state")
-        }
+        return {name: np.zeros_like(blank) for name, blank in self._blank.items()}
 
     def run(self, given: Given, state: State | None = None) -> Mapping[str, Array]:
         """Each output by name; valid until the next run. `state` is renewed in place.
@@ -123,6 +123,13 @@ class Net:
         if state is not None:
             for port in self.card.role("state"):
                 state[port.name] = np.array(answers[port.source])
+            values = sum(one.size for one in state.values())
+            if values > MOST_STATE:
+                state.clear()
+                raise KfxError(
+                    f"{self.card.name}: what it remembers has grown to {values} values, more than "
+                    f"{MOST_STATE}; it starts anew"
+                )
         return answers
 
     def _declared(self, port: Port) -> tuple[int | str, ...]:
@@ -148,8 +155,9 @@ class Net:
                 out[...] = points.reshape(out.shape)
         elif port.role == "state":
             kept = None if state is None else state.get(port.name)
-            if kept is None:
-                out[...] = 0
+            if kept is None:  # at its own size again, if it had grown
+                self._buffers[port.name] = self._blank[port.name]
+                self._buffers[port.name][...] = 0
             elif kept.shape == out.shape:
                 out[...] = kept
             else:  # a state whose size follows the picture's

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sys
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 from kfx import clock
 from kfx.errors import KfxError
 
 NICENESS = 5  # of the thread that runs nets
+LAST_S = 1.0  # how long the process waits at its end for a net that still runs
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +111,7 @@ class Slowed:
         return self._done is None
 
     def offer(self, job: Any, time: float) -> None:
-        self._done = _run(self.work, job)
+        self._done = replace(_run(self.work, job), ms=1000.0 / self.hz)
         self._began, self._ready = time, time + 1.0 / self.hz
 
     def take(self, time: float) -> Done | None:
@@ -161,12 +163,13 @@ class Threaded:
         return 0.0 if since is None else max(0.0, time - since)
 
     def close(self) -> None:
-        """End the thread; one that hangs in a net is left to end by itself."""
+        """End the thread, after the run that it is in: whoever draws doesn't wait for that."""
         with self._news:
             self._closed = True
             self._news.notify()
         if self._thread is not None:
-            self._thread.join(timeout=1.0)
+            _ending.append(self._thread)
+            _ending[:] = [one for one in _ending if one.is_alive()]
 
     def _loop(self) -> None:
         if sys.platform == "linux":  # where a thread has a niceness of its own: drawing goes first
@@ -183,3 +186,13 @@ class Threaded:
             with self._news:
                 self._done = done
                 self._busy_since = None
+
+
+_ending: list[threading.Thread] = []
+
+
+@atexit.register
+def _wait() -> None:
+    """A thread inside a net while the interpreter is taken down would bring the process down."""
+    for thread in _ending:
+        thread.join(timeout=LAST_S)

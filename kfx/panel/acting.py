@@ -66,6 +66,15 @@ class Acting:
     def _remove(self, session: Session, place: int) -> None:
         self._desk.remove(place, session.name)
 
+    def _route(self, session: Session, place: int, slots: list[int | str]) -> None:
+        self._desk.route(place, slots, session.name)
+
+    def _follow(self, session: Session, place: int, knob: str, signal: str, amount: float) -> None:
+        self._desk.follow(place, knob, signal, amount, session.name)
+
+    def _unfollow(self, session: Session, place: int, knob: str, signal: str) -> None:
+        self._desk.follow(place, knob, signal, None, session.name)
+
     def _load(self, session: Session, name: str, seconds: float) -> None:
         if name not in presets.names() and name != "none":
             name = str(self._file(name))

@@ -13,6 +13,9 @@ ACTIONS: dict[str, dict[str, type]] = {
     "move": {"place": int, "to": int},
     "add": {"effect": str, "place": int},
     "remove": {"place": int},
+    "route": {"place": int, "slots": list},
+    "follow": {"place": int, "knob": str, "signal": str, "amount": float},
+    "unfollow": {"place": int, "knob": str, "signal": str},
     "load": {"name": str, "seconds": float},
     "save": {"name": str, "overwrite": bool},
     "revert": {},
@@ -71,6 +74,10 @@ def _argument(value: Any, kind: type) -> Any:
         value = float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise ValueError(f"a {kind.__name__} is missing")
+    if isinstance(value, list):
+        plain = all(type(one) is int or isinstance(one, str) for one in value)
+        if len(value) > MOST_NUMBERS or not plain:
+            raise ValueError("a list holds a few numbers and names")
     return value
 
 

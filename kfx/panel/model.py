@@ -9,8 +9,11 @@ from typing import Any
 
 from kfx.engine.desk.desk import Desk
 from kfx.engine.desk.tree import CHAIN, PREFIX, Change, Parameter
+from kfx.presets import signals
 from kfx.presets.comparing import described
+from kfx.presets.reading import routable
 
+MOVED_S = 0.1
 EVERY_S = 1 / 40  # changes are passed on so often at most, however many there are
 
 
@@ -22,8 +25,12 @@ def tree(desk: Desk) -> dict[str, Any]:
             "effect": link.effect.name,
             "kind": link.effect.kind,
             "doc": link.effect.doc,
-            "moved": {knob: [one.text for one in by] for knob, by in link.modulation.items() if by},
-            "slots": list(link.slots),
+            "moved": {
+                knob: [[one.signal, one.amount, one.text] for one in by]
+                for knob, by in link.modulation.items()
+                if by
+            },
+            "slots": list(link.slots) if routable(link.effect) else None,
             "when": link.when.text if link.when else "",
             "said": len(described(link)),
         }
@@ -34,6 +41,8 @@ def tree(desk: Desk) -> dict[str, Any]:
         "parameters": [row(one) for one in desk.parameters()],
         "chain": links,
         "preset": {"name": preset.name, "doc": preset.doc, "path": preset.path},
+        "performers": desk.performers,
+        "signals": signals.NAMES,
         "steps": desk.steps,
     }
 
@@ -52,6 +61,17 @@ def row(one: Parameter) -> dict[str, Any]:
     }
     short = {name: value for name, value in said.items() if value not in (None, "", ())}
     return short if one.writable else {**short, "ro": True}
+
+
+def moved(desk: Desk) -> list[list[Any]]:
+    """Address and value of the moment of each knob that signals move."""
+    return [[address, _rounded(value)] for address, value in desk.moved.items()]
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, tuple | list):
+        return [_rounded(one) for one in value]
+    return float(f"{value:.4g}") if isinstance(value, float) else value
 
 
 class Feed:

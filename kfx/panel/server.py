@@ -155,12 +155,14 @@ class Panel:
         self.pictures.bind(self._loop)
         self._end_feed = self._desk.subscribe(model.Feed(self._loop, self._heard))
         looking = asyncio.ensure_future(self._look_after())
+        moving = asyncio.ensure_future(self._tell_moved())
         # Read while the show warms up, for the first page.
         reading = asyncio.ensure_future(self._web.read_library())
         reading.add_done_callback(lambda one: one.cancelled() or one.exception())
         yield
         reading.cancel()
         looking.cancel()
+        moving.cancel()
         self._loop = None
 
     def _app(self) -> Starlette:
@@ -188,6 +190,8 @@ class Panel:
             session.put({"t": "hello", "you": name, "role": role, "show": self._show_id})
             session.put(tree)
             session.put(self._health.message())
+            if role == "operator":
+                session.put({"t": "moved", "v": model.moved(self._desk)})
             session.put(self._people(session))
             if self._cues:
                 session.put(self._cues)
@@ -223,6 +227,20 @@ class Panel:
         tree = await self._acting.calmly(lambda: model.tree(self._desk))
         for session in self._sessions:
             session.put(tree)
+
+    async def _tell_moved(self) -> None:
+        """Ten times a second to operators: where knobs stand that signals move."""
+        told: list[list[Any]] = []
+        while True:
+            await asyncio.sleep(model.MOVED_S)
+            to = [one for one in self._sessions if one.role == "operator"]
+            if not to:
+                continue
+            now = model.moved(self._desk)
+            if now != told:
+                told = now
+                for session in to:
+                    session.put({"t": "moved", "v": now})
 
     async def _look_after(self) -> None:
         """Twice a second the state of the show, for everybody."""

@@ -85,7 +85,7 @@ def _link(entry: Mapping[str, Any], place: str, folder: Path) -> Link:
                 if value is not None:
                     values[key] = _value(spec.knobs[key], value, folder)
             elif key == "slots":
-                slots = _slots(value, spec)
+                slots = checked_slots(value, spec)
             elif key == "when":
                 when = modulation.read_condition(value)
             else:
@@ -127,7 +127,8 @@ def _value(knob: Knob, value: Any, folder: Path) -> Value:
     return knob.find(str(checked), folder) if isinstance(knob, File) else checked
 
 
-def _slots(value: Any, spec: EffectSpec) -> tuple[int | str, ...]:
+def checked_slots(value: Any, spec: EffectSpec) -> tuple[int | str, ...]:
+    """Whom an effect draws, as a preset names them. Raises `ValueError`."""
     last = MAX_FACES - 1
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_FACES:
         raise ValueError(f'write slots (0..{last}) or names as a list: slots = ["lead"], [1, 3]')

@@ -56,11 +56,17 @@ class Take:
         """The file that plays a role: plate, picture, faces, … Raises `KfxError`."""
         for one in self.data["files"]:
             if one.get("role") == role:
-                path = self.folder / Path(str(one.get("path", ""))).name
+                path = self._inside(str(one.get("path", "")))
                 if not path.is_file() and not _adopted(path):
                     raise KfxError(f"{path}: is missing; the take can't be used without it")
                 return path
         raise KfxError(f"{self.folder / FILE}: names no {role}")
+
+    def _inside(self, said: str) -> Path:
+        """A path of the document; one that leads out of the take is looked for in it by name."""
+        path = Path(os.path.normpath(said))
+        leads_out = path.is_absolute() or path.drive or path.parts[:1] == ("..",)
+        return self.folder / (path.name if leads_out else path)
 
     def circle(self, on: bool = True) -> None:
         """Mark it as one to keep."""

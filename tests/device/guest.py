@@ -27,6 +27,8 @@ def why_not() -> str:
         return f"{TOOL} is not there"
     if not (CACHE / "uml/linux").exists():
         return f"no guest in {CACHE}; prepare it once: bash {TOOL} --prepare uml"
+    if os.environ.get("KFX_GUEST") == "off":
+        return "KFX_GUEST=off: the guest's tests take six minutes; make test ARGS=tests/device"
     return ""
 
 

@@ -4,6 +4,7 @@ import itertools
 import threading
 from fractions import Fraction
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,8 +16,9 @@ from kfx.engine.look.plan import compile_plan
 from kfx.engine.ticks import Ticks
 from kfx.errors import KfxError
 from kfx.neural import card as cards
-from kfx.neural import inspect, session
+from kfx.neural import inspect, session, trial
 from kfx.neural.worker import Inline, Slowed, Threaded
+from kfx.render import reproject
 from kfx.render.gpu import Gpu
 from tests import nets
 from tests.faces import face_at, frame_of, picture, tick_of
@@ -78,6 +80,20 @@ def test_a_face_net_changes_the_face_and_nothing_else(gpu, tmp_path, region):
     assert np.abs(shown(gpu, preset, gone)[0][-1].astype(int) - PIXELS).max() <= 1
 
 
+@pytest.mark.parametrize("region", ["face", "head"])
+def test_try_shows_what_is_drawn(gpu, tmp_path, region):
+    path = negative(tmp_path, region=region, size=(96, 96))
+    face = face_at(100, 80, 30, yaw=10.0, roll=15.0)
+    drawn = shown(gpu, preset_of(path), still(1, [face]))[0][0][..., :3].astype(int)
+    tried = trial.run(cards.load(Path(path)), PIXELS, {}, [face]).picture[:, SIZE[0] :, :3]
+    changed = np.abs(drawn - PIXELS[..., :3]).max(axis=2) > 60
+    assert changed.sum() > 1000
+    off = np.abs(drawn - tried)
+    assert off[changed].mean() < 6
+    assert np.percentile(off, 99) < 40
+    assert trial.HEAD_RINGS == reproject.HEAD_RINGS
+
+
 def test_mix_0_is_the_plate_and_runs_repeat(gpu, tmp_path):
     card = negative(tmp_path, region="face", size=(96, 96))
     assert (shown(gpu, preset_of(card, mix=0.0), still(1))[0][0] == PIXELS).all()
@@ -135,6 +151,69 @@ def test_a_net_that_hangs_never_stops_the_picture(gpu, tmp_path, monkeypatch):
         go.set()
 
 
+def test_a_net_that_sleeps_for_seconds_is_told_once(gpu, tmp_path):
+    """Each run takes another time, of 2 s and more."""
+
+    class Sleepy(Slowed):
+        def offer(self, job, time):
+            self.hz = 1 / (2.0 + 0.37 * job.time)
+            super().offer(job, time)
+
+    ticks = [tick_of(frame_of(PIXELS, i, 10), [], 0.1 if i else 0.0) for i in range(60)]
+    pictures, news = shown(gpu, preset_of(negative(tmp_path)), ticks, lambda w: Sleepy(w, 1.0))
+    assert len(news) == 1
+    assert "no answer for" in news[0]
+    assert (pictures[19] == PIXELS).all()
+    assert np.abs(pictures[30][..., :3].astype(int) - (255 - PIXELS[..., :3])).mean() < 4
+
+
+def test_a_fault_that_is_worded_anew_each_time_is_told_once(gpu, tmp_path, monkeypatch):
+    runs = itertools.count(1)
+
+    def run(*given):
+        raise KfxError(f"turn: run {next(runs)} at 0x7f12 failed")
+
+    with Chain(gpu, preset_of(negative(tmp_path)), SIZE) as chain:
+        monkeypatch.setattr(session.Net, "run", run)
+        for tick in still(4):
+            chain.render(tick)
+        assert next(runs) == 5
+        assert len(chain.news()) == 1
+
+
+@pytest.mark.parametrize("pace", [Inline, partial(Slowed, hz=30.0)], ids=["exact", "live"])
+def test_a_net_that_remembers_ever_more_is_told_once(gpu, tmp_path, monkeypatch, pace):
+    """The plate is seen when its memory is emptied, the net's picture in between."""
+    net = nets.leaking_net(tmp_path / "leak.onnx")
+    text = cards.dumps(inspect.inspect(net)).replace('region = "face"', 'region = "frame"')
+    net.with_suffix(".toml").write_text(text)
+    monkeypatch.setattr(session, "MOST_STATE", 20)
+    pictures, news = shown(gpu, preset_of(str(net)), still(70), pace)
+    assert len(news) == 1
+    assert "has grown" in news[0]
+    plates = [bool((one == PIXELS).all()) for one in pictures]
+    assert True in plates[10:40]
+    assert False in plates[10:19]
+    assert False in plates[40:]
+
+
+def test_a_look_that_goes_while_a_net_runs_keeps_nothing(gpu, tmp_path, monkeypatch):
+    kept = []
+    acquire, release = gpu.acquire, gpu.release
+    preset = preset_of(negative(tmp_path))
+    with Chain(gpu, preset, SIZE, pace=partial(Slowed, hz=4.0)) as chain:
+        monkeypatch.setattr(
+            gpu, "acquire", lambda *a, **k: kept.append(acquire(*a, **k)) or kept[-1]
+        )
+        monkeypatch.setattr(
+            gpu, "release", lambda one: (one in kept and kept.remove(one), release(one))
+        )
+        for tick in still(3):
+            chain.render(tick)
+        assert any(one.size == reproject.LOW for one in kept)
+    assert not any(one.size == reproject.LOW for one in kept)
+
+
 def test_a_thread_brings_the_result_later(gpu, tmp_path):
     preset = preset_of(negative(tmp_path))
     with Chain(gpu, preset, SIZE, pace=Threaded) as chain:
@@ -172,6 +251,26 @@ def test_after_a_pause_nothing_old_is_faded_from(gpu, tmp_path):
     assert dark[0] == 255
     assert dark[-1] < 40
     assert all(b <= a for a, b in itertools.pairwise(dark))
+
+
+@pytest.mark.parametrize("why", ["mix", "face"])
+def test_a_pause_does_not_slow_the_cross_fade(gpu, tmp_path, why):
+    """Off for 0.8 s, which isn't long enough to be forgotten: the net's period stays 0.1 s."""
+    path = negative(tmp_path, region="face", size=(96, 96))
+    dark = np.full_like(PIXELS, 40)
+    rates = []
+    with Chain(gpu, preset_of(path), SIZE, pace=partial(Slowed, hz=10.0)) as chain:
+        for i in range(54):
+            away = 20 <= i < 44
+            gone = [] if away and why == "face" else None
+            tick = still(i + 1, gone, PIXELS if i < 44 else dark)[-1]
+            if why == "mix":
+                chain.set(0, "mix", 0.0 if away else 1.0)
+            one = np.array(chain.render(tick))
+            rates.append(chain.nets[0].get("hz"))
+    assert rates[19] == pytest.approx(10.0, rel=0.3)
+    assert min(rates[44:]) == pytest.approx(10.0, rel=0.3)
+    assert np.abs(one[80, 152:168, :3].astype(int) - 215).max() < 12
 
 
 def test_what_can_not_be_played_is_told_when_the_chain_is_made(gpu, tmp_path):

@@ -147,11 +147,14 @@ def test_a_take_holds_everything_with_one_timecode(run, tmp_path):
     shots = run("ballad_film", TakeRecorder(tmp_path, "A001"), ticks=Ticks(song))
     take = takes.load(tmp_path / "A001_T01")
     assert {one["role"] for one in take.data["files"]} == {
-        *("plate", "picture", "faces", "landmarks", "clock", "controls")
+        *("plate", "picture", "faces", "landmarks", "clock", "controls"),
+        *("preset", "preset_file"),
     }
     assert all(len(one["sha256"]) == 64 for one in take.data["files"])
     assert take.data["frames"] == len(shots)
-    assert take.data["effects"][0]["id"] == "decal_uv"
+    decal = take.data["effects"][0]
+    assert (decal["id"], decal["dst_class"]) == ("decal_uv", "procedural")
+    assert decal["on_ranges"] == [[1001, 1000 + len(shots)]]
     moments = clock_log.load(take.file("clock"))
     codes = [m.timecode for m in moments]
     rows = take.file("landmarks").read_text().splitlines()
@@ -187,6 +190,25 @@ def test_a_show_plays_on_a_take(run, tmp_path):
     pairs = zip(moments, shots, strict=True)
     black = {m.tick["index"] for m, s in pairs if not s.pixels[..., :3].any()}
     assert black == {6, 7, 8, 9}  # 0.25 s is frame 6; 0.4 s is nearest to frame 10
+
+
+def test_a_take_without_another_look_has_its_own_again(run, tmp_path, capsys):
+    look = tmp_path / "look.toml"
+    look.write_text('version = 1\n[[chain]]\neffect = "film"\ngrain = 0.2\n')
+    wanted = drawn(run(str(look), TakeRecorder(tmp_path, "A001")))
+    look.unlink()  # it lies in the take
+    take = tmp_path / "A001_T01"
+    out = tmp_path / "o" / "%06d.png"
+    out.parent.mkdir()
+    assert main(["render", str(take), "-o", str(out)]) == 0
+    assert "its look was changed" not in capsys.readouterr().err
+    with sources.open(str(out)) as source:
+        frames = [frame.pixels for frame in source.frames()]
+    moments = clock_log.load(takes.load(take).file("clock"))
+    told = {m.tick["index"]: p for m, p in zip(moments, frames, strict=True) if m.drawn}
+    assert told.keys() == wanted.keys()
+    for index, pixels in wanted.items():
+        assert np.array_equal(told[index][..., :3], pixels[..., :3])
 
 
 def test_kfx_render_takes_a_take(run, tmp_path, capsys):

@@ -237,6 +237,60 @@ def test_effects_are_added_reordered_bypassed_and_removed(show, open_page):
     page.locator(".link.off[data-place='0']").wait_for()
 
 
+def test_chips_say_whom_an_effect_draws(show, open_page):
+    panel, desk, _ = show
+    page = open_page(panel)
+
+    def slots():
+        return desk.preset.chain[0].slots
+
+    whom = page.locator(".link[data-place='0'] .whom")
+    whom.click()
+    for chip, there in (("Face 2", (2,)), ("Face lead", (2, "lead")), ("Face 2", ("lead",))):
+        page.get_by_role("button", name=f"{chip}: deadpan_step").click()
+        eventually(lambda there=there: slots() == there)
+    page.locator(".link[data-place='0'] .whom.some", has_text="lead").wait_for()
+    assert page.evaluate(CHECKS) == []
+    page.keyboard.press("Control+z")
+    eventually(lambda: slots() == (2, "lead"))
+    page.get_by_role("button", name="all: deadpan_step", exact=True).click()
+    eventually(lambda: slots() == ())
+    assert not page.locator(".link[data-place='2'] .whom").count()  # flash draws no face
+
+
+def test_a_signal_moves_a_knob_and_the_ring_shows_where_to(show, open_page, tmp_path):
+    panel, desk, _ = show
+    page = open_page(panel)
+
+    def moves():
+        found = desk.preset.chain[1].modulation.get("grain", ())
+        return [(one.signal, round(one.amount, 3)) for one in found]
+
+    page.get_by_role("button", name="Modulation: grain").click()
+    page.get_by_label("Add a signal: grain").select_option("beat.decay")
+    eventually(lambda: moves() == [("beat.decay", 0.1)])
+    ring = page.locator(f'[data-address="{GRAIN}"] .ring')
+    ring.wait_for()  # 0.05 + 0.1 of 0.2
+    eventually(lambda: ring.evaluate("(one) => parseFloat(one.style.left)") == pytest.approx(75.0))
+    steps = desk.steps[0]
+    amount = page.get_by_role("slider", name="beat.decay → grain")
+    drag(page, amount, 0.2, steps=20)  # from a quarter of the bar, -0.2..0.2: by 0.08
+    eventually(lambda: moves() == [("beat.decay", pytest.approx(0.18, abs=0.004))])
+    page.mouse.up()
+    page.locator(f'[data-address="{GRAIN}"] .read', has_text="0.05").wait_for()
+    assert desk.steps[0] <= steps + 1  # a drag is one step
+    assert page.evaluate(CHECKS) == []
+    desk.save(str(tmp_path / "moved.toml"))
+    assert '"beat.decay"' in (tmp_path / "moved.toml").read_text(encoding="utf-8")
+    page.get_by_role("button", name="Remove: beat.decay → grain").click()
+    eventually(lambda: moves() == [])
+    page.wait_for_function(
+        f"() => !document.querySelector('[data-address=\"{GRAIN}\"] .ring:not([hidden])')"
+    )
+    page.keyboard.press("Control+z")
+    eventually(lambda: moves() == [("beat.decay", pytest.approx(0.18, abs=0.004))])
+
+
 def test_a_look_is_saved_loaded_and_told_apart(show, open_page):
     panel, desk, _ = show
     page = open_page(panel)

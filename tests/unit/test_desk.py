@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from kfx import presets
 from kfx.engine.desk.tree import CHAIN, Parameter
 from kfx.errors import KfxError, UsageError
-from tests.desks import Heard, desk_of
+from tests.desks import FILM, Heard, desk_of
 
 GRAIN = "/kfx/v1/chain/1/film/grain"
 
@@ -247,6 +247,63 @@ def test_edits_that_cant_be_leave_the_look_as_it_is(desk, wrong):
         wrong(desk)
     assert desk.preset == before
     assert desk.steps == (0, 0)
+
+
+def test_whom_an_effect_draws_is_an_edit_like_others(desk, tmp_path):
+    desk.route(0, [1, "lead"], by="me")
+    assert desk.preset.chain[0].slots == (1, "lead")
+    for place, slots, said in (
+        (0, [8], "outside 0..7"),
+        (0, [1, 1], "twice"),
+        (2, [1], "doesn't look at faces"),
+        (9, [1], "3 effects"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            desk.route(place, slots)
+    assert desk.steps == (1, 0)
+    desk.save(str(tmp_path / "routed.toml"))
+    assert presets.load(str(tmp_path / "routed.toml")).chain[0].slots == (1, "lead")
+    desk.undo()
+    assert desk.preset.chain[0].slots == ()
+
+
+def test_signals_come_to_a_knob_and_leave_it(tmp_path):
+    text = FILM.replace(
+        "0.05", '{ base = 0.05, "beat.decay" = { amount = 0.02, release_ms = 90 } }'
+    )
+    desk, _, _ = desk_of(text, now=lambda: 0.0)
+    grain = "/kfx/v1/chain/1/film/grain"
+
+    def sources():
+        found = desk.preset.chain[1].modulation.get("grain", ())
+        return [(one.signal, one.amount, one.release_ms) for one in found]
+
+    for amount in (0.03, 0.05, 0.1):  # one gesture
+        desk.follow(1, "grain", "beat.decay", amount, by="me")
+    assert sources() == [("beat.decay", 0.1, 90.0)]
+    assert desk.moved == {grain: pytest.approx(0.15)}
+    assert desk.get(grain) == 0.05
+    assert desk.steps == (1, 0)
+    desk.follow(1, "grain", "audio.low", -0.2, by="me")
+    assert desk.moved == {grain: 0.0}  # kept within its range
+    for knob, signal, amount in (
+        ("seed", "beat.decay", 1.0),
+        ("grian", "beat.decay", 1.0),
+        ("grain", "beat.dekay", 1.0),
+        ("grain", "beat.decay", float("nan")),
+    ):
+        with pytest.raises(UsageError):
+            desk.follow(1, knob, signal, amount)
+    desk.save(str(tmp_path / "moved.toml"))
+    saved = presets.load(str(tmp_path / "moved.toml")).chain[1]
+    assert saved.modulation == desk.preset.chain[1].modulation
+    for signal in ("beat.decay", "audio.low"):
+        desk.follow(1, "grain", signal, None, by="me")
+    assert sources() == []
+    assert desk.moved == {}
+    for _ in range(4):
+        desk.undo()
+    assert sources() == [("beat.decay", 0.02, 90.0)]
 
 
 def test_solo_shows_one_and_gives_back_what_was_bypassed(desk):

@@ -78,6 +78,16 @@ def test_values_stay_in_the_knobs_range_and_add_up():
     assert at(knobs, tick_at()) == 1.0
 
 
+def test_what_was_said_last_can_be_seen_with_its_preset():
+    knobs = Knobs(look("effect = 'bloom'\nintensity = { base = 0.2, 'osc.a' = 0.5 }"))
+    assert knobs.now == (knobs.preset, ())
+    knobs.at(tick_at(signals={"osc.a": 1.0}))
+    knobs.set(0, "intensity", 0.4)
+    preset, (values,) = knobs.now
+    assert preset.chain[0].values["intensity"] == 0.2
+    assert values["intensity"] == pytest.approx(0.7)
+
+
 def test_whole_numbers_and_truths_move_too():
     knobs = Knobs(look("effect = 'multiply'\ncopies = { base = 2, 'midi.cc7' = 3 }"))
     values = [at(knobs, tick_at(signals={"midi.cc7": x}), "copies") for x in (0, 0.4, 1)]

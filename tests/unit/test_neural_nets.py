@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 
 import cv2
 import numpy as np
@@ -10,11 +11,12 @@ import pytest
 
 from kfx.cli import main
 from kfx.errors import KfxError
-from kfx.neural import answer, inspect, onnx_file, trial
+from kfx.neural import answer, inspect, onnx_file, session, trial
 from kfx.neural import card as cards
 from kfx.neural.session import Given, Net, sample_picture
 from kfx.neural.worker import Inline, Slowed, Threaded
 from tests import nets
+from tests.faces import face_at, picture
 
 
 def ran(card, picture, size=None, **given):
@@ -162,6 +164,24 @@ def test_a_state_is_fed_back_and_starts_anew(tmp_path):
             assert np.allclose(seen, [1, 2, 3])
 
 
+def test_a_state_that_grows_for_ever_is_bounded(tmp_path, monkeypatch):
+    card = inspect.inspect(nets.leaking_net(tmp_path / "x.onnx"))
+    monkeypatch.setattr(session, "MOST_STATE", 10)
+    with Net(card, (16, 16)) as net:
+        state, sizes, errors = net.fresh_state(), [], []
+        for _ in range(25):
+            try:
+                net.run(Given(sample_picture((16, 16))), state)
+            except KfxError as error:
+                errors.append(str(error))
+            sizes.append(sum(one.size for one in state.values()))
+        assert net.fresh_state()["h_in"].shape == (1, 1, 1, 1)
+    assert sizes[:12] == [*range(2, 11), 0, 2, 3]
+    assert max(sizes) == 10
+    assert all("has grown to 11 values" in text for text in errors)
+    assert len(errors) == 2
+
+
 # Guessing
 
 
@@ -256,6 +276,28 @@ def test_the_command_line(tmp_path, capsys):
     assert "--force" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("found", [0, 2])
+def test_try_draws_a_face_net_on_the_faces_it_finds(tmp_path, capfd, monkeypatch, found):
+    plate, faces = picture(320, 180), (face_at(80, 80, 24), face_at(240, 80, 30, roll=20.0))
+    monkeypatch.setattr("kfx.tracking.tracker.Tracker.__init__", lambda self: None)
+    monkeypatch.setattr("kfx.tracking.tracker.Tracker.close", lambda self: None)
+    monkeypatch.setattr(
+        "kfx.tracking.tracker.Tracker.track", lambda self, frame: faces[: min(found, 2)]
+    )
+    cv2.imwrite(str(tmp_path / "in.png"), cv2.cvtColor(plate, cv2.COLOR_RGBA2BGR))
+    net = nets.scale_net(tmp_path / "turn.onnx", shape=(1, 3, 96, 96))
+    card, out = nets.with_card(net, region="face", size=(96, 96)), tmp_path / "out.png"
+    command = ["model", "try", str(card), str(tmp_path / "in.png"), "-o", str(out), "--json"]
+    assert main(command) == 0
+    said = capfd.readouterr()
+    assert json.loads(said.out)["faces"] == found
+    assert ("the whole picture" in said.err) == (found == 0)
+    after = cv2.cvtColor(cv2.imread(str(out)), cv2.COLOR_BGR2RGB)[:, 320:].astype(int)
+    assert np.abs(after[80, 70:90] - (255 - plate[80, 70:90, :3])).mean() < 12
+    assert np.abs(after[80, 230:250] - (255 - plate[80, 230:250, :3])).mean() < 12
+    assert (after[:, 158:162] == plate[:, 158:162, :3]).all() == (found > 0)
+
+
 def test_a_second_picture_and_a_mask(tmp_path):
     """y = x inside the mask, x2 outside."""
     nodes = [
@@ -318,8 +360,6 @@ def test_a_slowed_net_answers_after_its_period():
 
 
 def test_a_thread_takes_one_job_at_a_time_and_ends():
-    import threading
-
     go = threading.Event()
     runner = Threaded(lambda job: go.wait(5.0) and job)
     runner.offer("first", 0.0)
@@ -335,6 +375,19 @@ def test_a_thread_takes_one_job_at_a_time_and_ends():
     assert runner.free(0.0)
     runner.close()
     assert not runner.free(0.0)
+
+
+def test_who_closes_a_thread_does_not_wait_for_its_net(monkeypatch):
+    go = threading.Event()
+    runner = Threaded(lambda job: go.wait(20.0))
+    runner.offer(1, 0.0)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "join", lambda *given, **named: pytest.fail("it waited"))
+        runner.close()
+    (thread,) = [one for one in threading.enumerate() if one is runner._thread]
+    go.set()
+    thread.join(10.0)
+    assert not thread.is_alive()
 
 
 # The nets that others made

@@ -7,20 +7,23 @@ import subprocess
 import sys
 import tempfile
 import threading
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kfx import takes
+import kfx
+from kfx import effects, presets, takes
 from kfx.cli import main
 from kfx.engine.desk.tree import Change
 from kfx.engine.stats import Stats
-from kfx.engine.takes import take_files, take_recorder
+from kfx.engine.takes import kept_preset, take_files, take_recorder
+from kfx.engine.takes.take_effects import Asked, TakeEffects, class_of
 from kfx.engine.takes.take_files import About, Facts
 from kfx.engine.takes.take_recorder import TakeRecorder
 from kfx.errors import KfxError, UsageError
@@ -52,7 +55,7 @@ def facts(**about):
 def opened(folder, **options):
     recorder = TakeRecorder(folder, "A001", **options)
     stats = Stats(SIZE, RATE, "test", "truth")
-    recorder.open(facts(), stats, lambda: Preset("look", "", ()))
+    recorder.open(facts(), stats, lambda: Asked(Preset("look", "", ())))
     return recorder, stats
 
 
@@ -70,8 +73,6 @@ def test_takes_are_numbered_by_slate(tmp_path):
 
 def test_faces_come_back_to_the_bit_even_after_a_crash(tmp_path):
     shapes = {"jawOpen": 0.1 + 0.2, "tongueOut": 0.0}
-    from dataclasses import replace
-
     faces = (FACE, replace(FACE, slot=3, presence=1 / 3, found=False, blendshapes=shapes))
     log = FaceLog(tmp_path / "faces.npy")
     log.write(0, faces)
@@ -196,6 +197,83 @@ def test_a_full_disk_ends_the_take_with_files_that_play(tmp_path, monkeypatch):
         with sources.open(str(take.file(role))) as source:
             assert len(list(source.frames())) >= 5
     assert len(clock_log.load(take.file("clock"))) == 5
+
+
+def test_a_take_tells_in_which_frames_its_effects_were_seen():
+    link = presets.alone(effects.find("expr_amp")).chain[0]
+    first = Preset("first", "", (link,))
+    then = Preset("then", "", presets.alone(effects.find("film")).chain)
+    seen = TakeEffects(first)
+    assert [row["on_ranges"] for row in seen.rows()] == [None]
+    plate = shot(0)
+    for number, (one, asked) in enumerate(
+        [
+            (plate, Asked(first)),
+            (replace(plate, mode="clean"), Asked(first)),
+            (replace(plate, drawn=None, mode="freeze"), Asked(first)),  # the plate is held
+            (plate, Asked(first, frozenset({0}))),
+            (plate, Asked(first)),
+            (replace(plate, drawn=None, mode="freeze"), Asked(then, settled=False)),
+            (plate, Asked(then, settled=False)),  # the first look is fading
+            (plate, Asked(then)),
+            (replace(plate, drawn=None, mode="black"), Asked(then)),
+        ]
+    ):
+        seen.see(number, one, asked)
+    motion, film = seen.rows()
+    assert (motion["id"], motion["dst_class"]) == ("expr_amp", "reenact")
+    assert motion["on_ranges"] == [[1001, 1001], [1005, 1007]]
+    assert (film["id"], film["dst_class"]) == ("film", "procedural")
+    assert film["on_ranges"] == [[1007, 1008]]
+    assert (seen.bypassed, seen.changed) == ([], [1004, 1005, 1006])
+    assert film["version"] == kfx.__version__
+    assert film["sha256"] == document.sha256(Path(effects.find("film").where))
+
+
+def test_a_take_keeps_the_look_it_began_with(tmp_path):
+    look = presets.with_settings(presets.load("ballad_film"), ["film.grain=0.123"])
+    files = take_files.TakeFiles(tmp_path, "A001_T01", facts(), look)
+    for number in range(2):
+        files.write(shot(number, signals={"song.time": 1.0, "song.rate": 0.5}))
+        files.effects.see(number, shot(number), Asked(look, clock="LTC" if number else "tap"))
+    files.finish({"frames": 2}, [])
+    moved = tmp_path / "elsewhere"
+    (tmp_path / "A001_T01").rename(moved)
+    take = takes.load(moved)
+    assert take.data["warnings"] == []
+    clock = take.data["clock"]
+    assert (clock["source"], clock["sources"], clock["rate"]) == ("tap", ["tap", "LTC"], 0.5)
+    kept, notes = kept_preset.load(take)
+    assert [link.effect.name for link in kept.chain] == [link.effect.name for link in look.chain]
+    assert [dict(link.values) for link in kept.chain if link.effect.name == "film"] == [
+        dict(link.values) for link in look.chain if link.effect.name == "film"
+    ]
+    assert all(
+        Path(link.effect.where).is_relative_to(moved)
+        for link in kept.chain
+        if link.effect.kind == "shader"
+    )
+    assert notes == []
+    for one in take.data["files"]:
+        assert document.sha256(moved / one["path"]) == one["sha256"]
+    take.data["preset"]["changed"] = [1002]
+    assert "changed at frame 1002" in kept_preset.load(take)[1][0]
+    (preset,) = [one for one in take.data["files"] if one["role"] == "preset"]
+    preset["path"] = "../../look.toml"  # a path that leads out of the take
+    with pytest.raises(KfxError, match=f"{moved}/look.toml: is missing"):
+        take.file("preset")
+    take.data["files"].remove(preset)
+    assert kept_preset.load(take)[0] == kept  # as after a crash
+    (moved / "A001_T01_preset" / "ballad_film.toml").unlink()
+    with pytest.raises(KfxError, match="name one by -p"):
+        kept_preset.load(take)
+
+
+def test_effects_have_the_class_that_labels_go_by():
+    wanted = {"face_exchange": "likeness", "retarget": "reenact", "film": "procedural"}
+    assert {name: class_of(effects.find(name)) for name in wanted} == wanted
+    net = replace(effects.find("film"), kind="net", source=SimpleNamespace(training="generative"))
+    assert class_of(net) == "generative"
 
 
 def test_a_take_without_a_shot_leaves_nothing(tmp_path):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from kfx.engine.desk import tree
 from kfx.engine.desk.tree import CHAIN, PREFIX, Parameter
 from kfx.errors import UsageError
+from kfx.params import Value
 from kfx.presets import Preset
 
 
@@ -41,6 +45,17 @@ def find(preset: Preset, address: str) -> tuple[int, str] | None:
         long = " or ".join(f"{CHAIN}/{place}/{parts[0]}/{parts[1]}" for place, _ in found)
         raise UsageError(f"{address}: {parts[0]} is there more than once; use {long}")
     return found[0] if found else None
+
+
+def moved(preset: Preset, values: Sequence[Mapping[str, Value]]) -> dict[str, Any]:
+    """Address → value of each knob that signals move; `values` are those of the links."""
+    return {
+        f"{tree.link_address(place, link)}/{tree.safe(knob)}": tree.shown(
+            link.effect.knobs[knob], now[knob]
+        )
+        for place, (link, now) in enumerate(zip(preset.chain, values, strict=False))
+        for knob in link.modulation
+    }
 
 
 def link_place(preset: Preset, number: str, effect: str) -> int | None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from kfx import effects
 from kfx.errors import KfxError, UsageError
 from kfx.presets import Link, Preset
+from kfx.presets.modulation import read_modulation, write_source
+from kfx.presets.reading import checked_slots
 
 MOST_LINKS = 64
 Went = Callable[[int], int | None]
@@ -48,6 +51,49 @@ def removed(preset: Preset, place: int) -> tuple[Preset, Went]:
     need(preset, place)
     chain = preset.chain[:place] + preset.chain[place + 1 :]
     return replace(preset, chain=chain), lambda i: None if i == place else i - (i > place)
+
+
+def routed(preset: Preset, place: int, slots: Sequence[int | str]) -> tuple[Preset, Went]:
+    """The link at `place` draws these slots and names; none is everybody. Raises `UsageError`."""
+    need(preset, place)
+    link = preset.chain[place]
+    try:
+        meant = checked_slots(list(slots), link.effect) if slots else ()
+    except ValueError as error:
+        raise UsageError(f"chain[{place}] ({link.effect.name}): slots: {error}") from error
+    return _with(preset, place, replace(link, slots=meant))
+
+
+def followed(
+    preset: Preset, place: int, knob: str, signal: str, amount: float | None
+) -> tuple[Preset, Went]:
+    """A signal moves a knob by `amount` at 1, and says else what it said; None: no longer.
+
+    Raises `UsageError`.
+    """
+    need(preset, place)
+    link = preset.chain[place]
+    where = f"chain[{place}] ({link.effect.name})"
+    one = link.effect.knobs.get(knob)
+    if one is None or knob == "seed" or knob in getattr(link.effect.source, "events", ()):
+        raise UsageError(f"{where}: {knob[:60]!r} is no knob that signals can move")
+    table: dict[str, Any] = {by.signal: write_source(by) for by in link.modulation.get(knob, ())}
+    if amount is None:
+        table.pop(signal, None)
+    else:
+        said = table.get(signal)
+        table[signal] = {**said, "amount": amount} if isinstance(said, dict) else amount
+    others = {name: by for name, by in link.modulation.items() if name != knob}
+    try:
+        moves = {knob: read_modulation(one, table)[1]} if table else {}
+    except ValueError as error:
+        raise UsageError(f"{where}: {knob}: {error}") from error
+    return _with(preset, place, replace(link, modulation={**others, **moves}))
+
+
+def _with(preset: Preset, place: int, link: Link) -> tuple[Preset, Went]:
+    chain = (*preset.chain[:place], link, *preset.chain[place + 1 :])
+    return replace(preset, chain=chain), lambda i: i
 
 
 def need(preset: Preset, place: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
@@ -218,6 +218,32 @@ class Desk:
         """Take an effect out of the chain."""
         with self._lock:
             self._edits.edit(lambda preset: chain_edits.removed(preset, place), by)
+
+    def route(self, place: int, slots: Sequence[int | str], by: str = "") -> None:
+        """Draw only these slots and performers; none is everybody."""
+        with self._lock:
+            self._edits.edit(lambda preset: chain_edits.routed(preset, place, slots), by)
+
+    def follow(
+        self, place: int, knob: str, signal: str, amount: float | None, by: str = ""
+    ) -> None:
+        """Let a signal move a knob by `amount` at 1; None: it moves it no more."""
+        with self._lock:
+            self._edits.edit(
+                lambda preset: chain_edits.followed(preset, place, knob, signal, amount),
+                by,
+                "" if amount is None else f"chain[{place}].{knob}.{signal}",
+            )
+
+    @property
+    def moved(self) -> dict[str, Any]:
+        """Address → value of the moment of each knob that signals move, as drawn last."""
+        return addresses.moved(*self._edits.moved)
+
+    @property
+    def performers(self) -> tuple[str, ...]:
+        """The names of pinned slots."""
+        return self._edits.performers
 
     def bypass(self, place: int, on: bool = True, by: str = "") -> None:
         """Take an effect out of the picture, or put it back."""

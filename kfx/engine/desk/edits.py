@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
@@ -29,6 +29,12 @@ class Looks(Protocol):
 
     @property
     def bypassed(self) -> frozenset[int]: ...
+
+    @property
+    def names(self) -> Mapping[int, str]: ...
+
+    @property
+    def moved(self) -> tuple[Preset, Sequence[Mapping[str, Value]]]: ...
 
     def change(
         self, preset: Preset, *, seconds: float = 0.0, beats: float = 0.0, rebuild: bool = False
@@ -73,6 +79,14 @@ class Edits:
         return preset.name if own else preset.path
 
     @property
+    def moved(self) -> tuple[Preset, Sequence[Mapping[str, Value]]]:
+        return self._look.moved
+
+    @property
+    def performers(self) -> tuple[str, ...]:
+        return tuple(self._look.names.values())
+
+    @property
     def effects(self) -> tuple[str, ...]:
         return tuple(link.effect.name for link in self._look.preset.chain)
 
@@ -87,12 +101,19 @@ class Edits:
         self._solo = None
         self._put(State(preset), by, **how)
 
-    def edit(self, edit: Callable[[Preset], tuple[Preset, Went]], by: str) -> None:
-        """Change the chain; what is bypassed stays so, wherever it goes."""
+    def edit(
+        self, edit: Callable[[Preset], tuple[Preset, Went]], by: str, gesture: str = ""
+    ) -> None:
+        """Change the chain; what is bypassed stays so, wherever it goes.
+
+        Edits of one `gesture` that follow at once are one step.
+        """
         before = self.state
         preset, went = edit(before.preset)
+        if preset.chain == before.preset.chain:
+            return
         places = {went(one) for one in before.bypassed}
-        self._step("edit", by)
+        self._step(gesture or "edit", by, gesture=bool(gesture))
         self._solo = None
         self._put(State(preset, frozenset(one for one in places if one is not None)), by)
 

@@ -7,7 +7,7 @@ must be compiled is compiled one program a frame while the old look goes on.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
@@ -149,13 +149,17 @@ class Look:
             self._wanted.bypassed = before | {place} if on else before - {place}
             self._wanted.requests.append(lambda: self._bypass(place, on))
 
+    @property
+    def moved(self) -> tuple[Preset, Sequence[Mapping[str, Value]]]:
+        """See `Knobs.now`."""
+        return self._chain.knobs.now
+
     # What belongs to the drawing thread.
 
     @property
     def settled(self) -> bool:
         """Whether nothing is being compiled or faded, and nothing waits."""
-        glides = isinstance(self._chain.told, Between)
-        return not (self._wanted.requests or self._coming or self._waiting or glides)
+        return self.idle and not (self._wanted.requests or self._waiting)
 
     @property
     def care(self) -> Care:
@@ -271,19 +275,16 @@ class Look:
         coming = self._coming
         if coming is not None and coming.progress is None:
             self._drop_coming()  # nobody has seen it yet
-        if self.idle:
-            self._waiting = None
+        self._waiting = None if self.idle else change
+        if self._waiting is None:
             self._start(change)
-        else:
-            self._waiting = change
 
     def _set(self, place: int, knob: str, value: Value) -> None:
         if self._waiting is not None:
             preset = self._waiting.preset.with_value(place, knob, value)
             self._waiting = replace(self._waiting, preset=preset)
             return
-        coming = self._coming
-        chain = coming.chain if coming else self._chain
+        chain = self._chains()[-1]
         try:
             planned = chain.set(place, knob, value)
         except UsageError:  # it was meant for a look that couldn't be drawn
@@ -297,8 +298,7 @@ class Look:
             after = before | {place} if on else before - {place}
             self._waiting = replace(self._waiting, bypassed=after)
             return
-        coming = self._coming
-        (coming.chain if coming else self._chain).bypass(place, on)
+        self._chains()[-1].bypass(place, on)
 
     def _start(self, change: Change) -> None:
         """Begin a change, while nothing else is on its way."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -61,6 +61,8 @@ class Knobs:
         self._followed: dict[tuple[int, str, int], float] = {}
         self._moves = [bool(link.modulation or link.when) for link in preset.chain]
         self._still: list[Values] = []
+        self.now: tuple[Preset, Sequence[Values]] = (preset, ())
+        """What was said last where anything moves, and of which preset; any thread may look."""
         self._renew()
 
     def set(self, place: int, knob: str, value: Value) -> None:
@@ -95,6 +97,7 @@ class Knobs:
         links = enumerate(self.preset.chain)
         found = [self._moved(n, link) if self._moves[n] else self._still[n] for n, link in links]
         self._faces.end()
+        self.now = (self.preset, found)
         return found
 
     def _moved(self, place: int, link: Link) -> Values:

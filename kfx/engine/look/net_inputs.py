@@ -10,7 +10,6 @@ import moderngl
 import numpy as np
 import numpy.typing as npt
 
-from kfx import canonical as c
 from kfx.neural import aligned
 from kfx.neural.aligned import Affine
 from kfx.neural.card import Card, knob_name
@@ -47,7 +46,9 @@ class Inputs:
             self._crop.read(canvas, aligned.inverse(to_crop), self._size),
             self._picture2(values.get("image2", "")) if card.role("picture2") else None,
             self._mask(tick, face, to_crop) if card.role("mask") else None,
-            self._landmarks(face, to_crop) if card.role("landmarks") and face else None,
+            aligned.landmarks(face, to_crop, self._size)
+            if card.role("landmarks") and face
+            else None,
             tick.time,
             tick.beat,
             {
@@ -56,20 +57,11 @@ class Inputs:
             },
         )
 
-    def _landmarks(self, face: Face, to_crop: Affine) -> npt.NDArray[np.float32]:
-        flat = aligned.apply(to_crop, face.landmarks) / np.array(self._size, np.float32)
-        per = np.float32(np.linalg.norm(to_crop[0, :2]) / self._size[0])
-        return np.hstack([flat, face.landmarks[:, 2:] * per]).astype(np.float32)
-
     def _mask(self, tick: Tick, face: Face | None, to_crop: Affine) -> Grey:
         if self._person:
             return self._person_mask(tick, to_crop)
-        mask = np.zeros((self._size[1], self._size[0]), np.uint8)
-        for one in tick.faces if self._card.region == "frame" else (face,):
-            if one is not None:
-                oval = aligned.apply(to_crop, one.landmarks[list(c.OVAL)])
-                cv2.fillPoly(mask, [np.rint(oval).astype(np.int32)], (255,))
-        return mask
+        faces = tick.faces if self._card.region == "frame" else (face,)
+        return aligned.ovals([one for one in faces if one is not None], to_crop, self._size)
 
     def _person_mask(self, tick: Tick, to_crop: Affine) -> Grey:
         if tick.matte is None:

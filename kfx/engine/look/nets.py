@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,6 +29,7 @@ STALE_PERIODS = 3.0
 STALE_RUNS = 5.0  # times what a run takes: it may rest between two
 FADE_OUT_S = 0.25
 FADE_IN_S = 0.15
+REST_S = 0.1  # a shorter time between two ticks is a dropped frame
 RETRY_S = (0.1, 2.0)  # after the first fault, and at most
 
 
@@ -87,9 +89,12 @@ class NetLayer:
         self._due = 0.0
         self._faults = 0
         self._taken: float | None = None
+        self._drawn: float | None = None
+        self._rested_s = 0.0  # since `_taken`
         self._period_s = 0.0
         self._run_s = 0.0
         self._first: float | None = None
+        self._asked: Job | None = None  # what the runner has
         self._told: set[str] = set()
         self._news: list[str] = []
         for note in self._net.fallbacks:
@@ -103,6 +108,8 @@ class NetLayer:
     def release(self) -> None:
         """End the thread and give everything back."""
         self._runner.close()
+        if self._asked is not None:
+            self._drop(self._asked)
         self._slots.release()
         self._crop.release()
 
@@ -128,6 +135,7 @@ class NetLayer:
         whole = self.card.region == "frame"
         shown = [face for face in faces if np.isfinite(face.landmarks).all()]
         self._slots.keep({FRAME} if whole else {face.slot for face in shown})
+        self._rest(tick, idle=not (shown or whole))
         self._take(tick.time)
         if tick.time >= self._due - 1e-6 and self._runner.free(tick.time) and (shown or whole):
             self._offer(canvas, tick, shown, values)
@@ -251,9 +259,14 @@ class NetLayer:
         if waiting > self._limit_s:
             self._tell(f"no answer for {self._limit_s:.1f} s; the plate is shown until it comes")
 
+    def _drop(self, job: Job) -> None:
+        for low in job.lows.values():
+            self._gpu.release(low)
+
     def _tell(self, text: str) -> None:
-        if text not in self._told and len(self._told) < 20:
-            self._told.add(text)
+        kind = re.sub(r"\d+", "0", text)  # a wait of 1.2 s after one of 1.1 s is no news
+        if kind not in self._told and len(self._told) < 20:
+            self._told.add(kind)
             self._news.append(f"{self.card.name}: {text.removeprefix(f'{self.card.name}: ')}")
 
     def _offer(
@@ -303,6 +316,7 @@ class NetLayer:
             self._due = max(self._due + 1.0 / rate, tick.time) if rate > 0.0 else tick.time
             if rate > 0.0 and self._due - tick.time < 0.5 / rate:
                 self._due = tick.time + 1.0 / rate
+        self._asked = job
         self._runner.offer(job, tick.time)
 
     def _work(self, job: Job) -> dict[int, answer.Drawn]:
@@ -319,16 +333,23 @@ class NetLayer:
             del self._states[slot]
         return out
 
+    def _rest(self, tick: Tick, *, idle: bool) -> None:
+        """Count how long nothing was asked of the net: no face, `when` unmet or a mix of 0."""
+        if self._drawn is not None:
+            away = tick.time - tick.dt - self._drawn
+            self._rested_s += (away if away > REST_S else 0.0) + (tick.dt if idle else 0.0)
+        self._drawn = tick.time
+
     def _take(self, time: float) -> None:
         done = self._runner.take(time)
         if done is None:
             return
         job: Job = done.job
+        self._asked = None
         self._run_s = done.ms / 1000
         late = not self._runner.exact and time - job.time > self._limit_s
         if done.error or late or job.epoch != self._epoch:
-            for low in job.lows.values():
-                self._gpu.release(low)
+            self._drop(job)
             if done.error:
                 self._fault(done, time)
             return
@@ -339,10 +360,12 @@ class NetLayer:
             if gap > self._limit_s:  # a pause: what was shown before it isn't faded from
                 self._slots.forget()
                 self._first = time
-            self._period_s = min(gap, self._limit_s)
+            # A rest is no slowness: results after one cross-fade as fast as before it.
+            if self._rested_s <= 0.0 or self._period_s <= 0.0:
+                self._period_s = min(max(0.0, gap - self._rested_s), self._limit_s)
             if self._period_s > 0.0 and not self._runner.exact:
                 self.facts["hz"] = round(1.0 / self._period_s, 1)
-        self._taken, self._newest = time, job.time
+        self._taken, self._newest, self._rested_s = time, job.time, 0.0
         self._first = time if self._first is None else self._first
         for ask in job.asks:
             before, view = self._slots.shown(ask.slot), job.views.get(ask.slot)

@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from kfx import __version__, sinks, timecode
+from kfx.engine.takes.kept_preset import KeptPreset
+from kfx.engine.takes.take_effects import TakeEffects
 from kfx.engine.tracks.csv_landmarks import LandmarksCsv
 from kfx.errors import KfxError
 from kfx.presets import Preset
@@ -64,8 +66,11 @@ class TakeFiles:
         self.shots = 0
         self.seconds = 0.0  # of the last shot
         self.later: list[Callable[[Take], None]] = []  # done to the document at the end
+        self.effects = TakeEffects(preset)
         self._preset = preset
+        self._kept: KeptPreset | None = None
         self._zero = 0.0
+        self._rate = 1.0  # of the song at the first shot
         self._start: str | None = None
         self._index: int | None = None  # of the last frame of the source
         self._dropped: list[int] = []  # shots before which the source's frames were left out
@@ -134,6 +139,8 @@ class TakeFiles:
             self._stack.close()
         except (KfxError, OSError) as error:
             faults.append(str(error))
+        if self._kept is not None and (fault := self._kept.finish()):
+            faults.append(fault)
         take = Take(self.folder, self._document(report, [*warnings, *faults]))
         for change in self.later:
             change(take)
@@ -144,6 +151,7 @@ class TakeFiles:
 
     def _open(self, shot: Shot) -> None:
         facts, stack = self.facts, self._stack
+        self._rate = shot.tick.signals.get("song.rate", 1.0)
         self._zero, self._start = shot.tick.time, self._first_code(shot)
         stream = replace(facts.stream, timecode=self._start, audio=None, live=True, overwrite=False)
         plate = PlateSink(str(self.path("plate")), stream)
@@ -164,6 +172,7 @@ class TakeFiles:
         self._tracks = LandmarksCsv(str(self.path("landmarks")), source)
         stack.callback(self._land)
         document.save(Take(self.folder, self._document({}, [])))
+        self._kept = KeptPreset(self.folder, self.name, self._preset)
 
     def _land(self) -> None:
         self._tracks.land()
@@ -221,21 +230,25 @@ class TakeFiles:
                 "first_downbeat_s": grid.first_downbeat if grid else None,
                 "start_bar": 1,
             },
-            "clock": {"source": "song", "rate": 1.0, "lead_ms": round(facts.lead_s * 1000.0, 3)},
+            "clock": {
+                "source": next(iter(self.effects.clocks), None),
+                "sources": self.effects.clocks,
+                "rate": self._rate,
+                "lead_ms": round(facts.lead_s * 1000.0, 3),
+            },
             "members": [
                 {"face_id": slot, "name": name, "consent_id": None}
                 for slot, name in sorted(facts.members.items())
             ],
             "show": facts.about.show,
-            "preset": {"name": self._preset.name, "sha256": _digest(self._preset.path)},
-            "effects": [
-                {"id": link.effect.name, "kind": link.effect.kind} for link in self._preset.chain
-            ],
-            "models": [
-                _model(link.effect.source)
-                for link in self._preset.chain
-                if link.effect.kind == "net"
-            ],
+            "preset": {
+                "name": self._preset.name,
+                "sha256": _digest(self._preset.path),
+                "bypassed": self.effects.bypassed,
+                "changed": self.effects.changed,
+            },
+            "effects": self.effects.rows(),
+            "models": self.effects.models(),
             "latency_ms": {
                 key: max((one.get(key, 0.0) for one in latency.values()), default=0.0)
                 for key in ("p50", "p95")
@@ -249,7 +262,8 @@ class TakeFiles:
                     "role": role,
                 }
                 for role in roles
-            ],
+            ]
+            + (self._kept.rows() if report and self._kept else []),
             "kfx_version": __version__,
             "host": platform.node(),
         }
@@ -263,15 +277,6 @@ _NAMES = {
     "clock": "clock.jsonl",
     "controls": "controls.jsonl",
 }
-
-
-def _model(card: Any) -> dict[str, Any]:
-    """A net by its card."""
-    return {
-        "file": card.path.name,
-        "sha256": card.sha256 or _digest(str(card.path)),
-        "licence": card.licence or "unknown",
-    }
 
 
 def _digest(path: str) -> str | None:

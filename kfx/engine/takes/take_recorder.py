@@ -11,9 +11,9 @@ from kfx.engine.desk.tree import Change
 from kfx.engine.loop.deliver import FILE_QUEUE, FINISH_S
 from kfx.engine.mailbox import Closed, Mailbox
 from kfx.engine.stats import Stats
+from kfx.engine.takes.take_effects import Asked
 from kfx.engine.takes.take_files import About, Facts, TakeFiles
 from kfx.errors import KfxError, UsageError
-from kfx.presets import Preset
 from kfx.takes import document, naming
 from kfx.takes.document import Take
 from kfx.types import Shot
@@ -31,7 +31,7 @@ class _Rolling:
         self.files, self._stats = files, stats
         width, height = files.facts.stream.size
         depth = min(FILE_QUEUE, max(LEAST_QUEUE, MOST_QUEUE_BYTES // (width * height * 8)))
-        self.box: Mailbox[Shot] = Mailbox(depth, newest=False)
+        self.box: Mailbox[tuple[Shot, Asked]] = Mailbox(depth, newest=False)
         self.changes: Mailbox[dict[str, Any]] = Mailbox(MOST_CHANGES)
         self.take: Take | None = None
         self.thread = threading.Thread(target=self._run, name=f"kfx-{files.name}", daemon=True)
@@ -40,8 +40,10 @@ class _Rolling:
     def _run(self) -> None:
         warnings: list[str] = []
         try:
-            while (shot := self.box.take()) is not None:
+            while (taken := self.box.take()) is not None:
+                shot, asked = taken
                 self.files.write(shot)
+                self.files.effects.see(self.files.shots - 1, shot, asked)
                 self._write_changes()
         except Closed:
             pass
@@ -67,7 +69,7 @@ class _Rolling:
 class TakeRecorder:
     """Stands among the outputs of a show as an `Output` does; `roll` and `cut` from any thread.
 
-    `preset` tells the look of the moment.
+    `asked` tells the look of the moment.
     """
 
     spec = "take"
@@ -86,12 +88,12 @@ class TakeRecorder:
         self._all: list[_Rolling] = []
         self._stats: Stats | None = None
         self._facts: Facts | None = None
-        self._preset: Callable[[], Preset] | None = None
+        self._asked: Callable[[], Asked] | None = None
         self.on_change: Callable[[], None] = lambda: None
 
-    def open(self, facts: Facts, stats: Stats, preset: Callable[[], Preset]) -> None:
+    def open(self, facts: Facts, stats: Stats, asked: Callable[[], Asked]) -> None:
         """What a take has to know, once the show is open."""
-        self._facts, self._stats, self._preset = facts, stats, preset
+        self._facts, self._stats, self._asked = facts, stats, asked
         stats.state["take"] = "standing by"
 
     needs_blendshapes = True  # a take may be rendered with another look
@@ -173,7 +175,8 @@ class TakeRecorder:
                 self._now = None
                 return
             try:
-                now.box.put(shot)
+                assert self._asked is not None
+                now.box.put((shot, self._asked()))
             except KfxError as error:
                 now.box.close()
                 self._now = None
@@ -198,9 +201,9 @@ class TakeRecorder:
     def _begin(self) -> str:
         assert self._facts is not None
         assert self._stats is not None
-        assert self._preset is not None
+        assert self._asked is not None
         name = naming.next_name(self._folder, self._slate)
-        files = TakeFiles(self._folder, name, self._facts, self._preset())
+        files = TakeFiles(self._folder, name, self._facts, self._asked().preset)
         self._now = _Rolling(files, self._stats)
         self._all.append(self._now)
         self._stats.state["take"] = f"{name} rolling"

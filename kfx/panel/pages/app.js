@@ -27,6 +27,7 @@ const chain = new Chain(link, register);
 const looks = new Looks(link);
 const cues = new Cues(link);
 let tree = null;
+let waiting = null;
 let people = null;
 
 looks.now = (address) => values.get(address);
@@ -42,6 +43,21 @@ function say(text, bad = false, stays = false) {
   clearTimeout(news.gone);
   if (text && !stays) news.gone = setTimeout(() => { news.hidden = true; }, bad ? 8000 : 3000);
 }
+
+// What is dragged is not taken from under the hand: the tree waits until it is let go of.
+function arrived(message) {
+  waiting = message;
+  if (!document.querySelector(".dragging")) settle();
+}
+
+function settle() {
+  if (!waiting) return;
+  const message = waiting;
+  waiting = null;
+  take(message);
+}
+
+for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, () => setTimeout(settle));
 
 function take(message) {
   tree = message;
@@ -135,6 +151,8 @@ function shown() {
 
 function changed({ c }) {
   for (const [address, value, by] of c) {
+    const row = waiting?.parameters.find((one) => one.a === address);
+    if (row) row.v = value;
     values.set(address, value);
     for (const update of updates.get(address) ?? []) update(value, by);
   }
@@ -268,7 +286,8 @@ link.on("hello", ({ role }) => {
   picture.start();
   looks.read();
 });
-link.on("tree", take);
+link.on("tree", arrived);
+link.on("moved", ({ v }) => chain.at(v));
 link.on("set", changed);
 link.on("steps", ({ steps }) => looks.steps(steps));
 link.on("minute", (message) => health.minute(message));

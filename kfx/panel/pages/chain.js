@@ -1,7 +1,9 @@
 // The chain: a card for each effect, with its knobs; fold, solo, bypass, remove, drag to reorder.
 
 import { $, button, make, press } from "./dom.js";
-import { knob } from "./knobs.js";
+import { knob, labelOf } from "./knobs.js";
+import { modulation, movable } from "./modulation.js";
+import { routing } from "./routing.js";
 import { t } from "./words.js";
 
 const QUIET = new Set(["bypass", "solo"]);
@@ -11,18 +13,31 @@ export class Chain {
     this.link = link;
     this.register = register;
     this.folded = new Set(JSON.parse(sessionStorage.getItem("kfx.folded") || "[]"));
+    this.open = new Set(); // what is edited: routings of effects, modulation of knobs
+    this.live = new Map(); // address → what shows the value of the moment
+    this.moved = [];
+  }
+
+  // Where the knobs stand now that signals move.
+  at(moved) {
+    this.moved = moved;
+    for (const [address, value] of moved) this.live.get(address)?.(value);
   }
 
   // Builds the cards anew, keeping focus and scroll where they were.
   show(tree, rows) {
     const scroll = $("chain").scrollTop;
-    const focus = document.activeElement?.closest("[data-address]")?.dataset.address;
+    const focus = document.activeElement?.closest("[data-keep], [data-address]")?.dataset;
+    this.live.clear();
+    this.tree = tree;
     this.cards = tree.chain.map((one, place) => this._card(one, place, rows));
     const empty = make("li", { class: "empty" }, t("empty"));
     $("links").replaceChildren(...(this.cards.length ? this.cards : [empty]));
     $("chain").scrollTop = scroll;
+    this.at(this.moved);
     if (focus) {
-      const again = document.querySelector(`[data-address="${CSS.escape(focus)}"]`);
+      const [kind, key] = focus.keep ? ["keep", focus.keep] : ["address", focus.address];
+      const again = document.querySelector(`[data-${kind}="${CSS.escape(key)}"]`);
       (again?.querySelector("[tabindex='0'],select,input,button") || again)?.focus({ preventScroll: true });
     }
   }
@@ -39,7 +54,8 @@ export class Chain {
     }, "⠿");
     const id = `${one.effect}#${rows.filter((row) => row.a.endsWith("/solo")).indexOf(at("solo"))}`;
     const fold = button(one.effect.replaceAll("_", " "), { class: "name", title: one.doc });
-    const tag = [one.slots.length ? `→ ${one.slots.join(", ")}` : "", one.when].filter(Boolean).join(" · ");
+    const tag = one.when;
+    const whom = one.slots && this._whom(one, place, id);
     const remove = button("✕", {
       class: "small quiet", "aria-label": `${t("remove")}: ${one.effect}`, title: t("remove"),
       onclick: () => this.link.do("remove", { place }),
@@ -48,13 +64,13 @@ export class Chain {
     for (const row of own) {
       if (QUIET.has(leaf(row)) && row.k === "bool") continue;
       const control = knob(row, (value) => this.link.set(row.a, value), () => this.link.you);
-      const moved = one.moved[row.label ?? leaf(row)];
-      if (moved) control.element.append(make("span", { class: "moved", title: `${t("moved")} ${moved.join(" + ")}` }, "∿"));
       this.register(row.a, control.update);
-      body.append(control.element);
+      const name = row.label ?? leaf(row);
+      if (movable(row, name)) body.append(...this._movable(control, row, name, one.moved[name] ?? [], place));
+      else body.append(control.element);
     }
     const card = make("li", { class: `link ${one.kind}`, data: { place: String(place) } },
-      make("header", {}, grip, fold, tag ? make("span", { class: "tag", title: tag }, tag) : null, solo, bypass, remove), body);
+      make("header", {}, grip, fold, tag ? make("span", { class: "tag", title: tag }, tag) : null, whom?.toggle ?? null, solo, bypass, remove), ...(whom ? [whom.chips] : []), body);
     const show = (closed) => {
       card.classList.toggle("folded", closed);
       fold.setAttribute("aria-expanded", String(!closed));
@@ -73,6 +89,44 @@ export class Chain {
     }
     this._drag(grip, card, place);
     return card;
+  }
+
+  // The button that says whom an effect draws, and the chips it opens.
+  _whom(one, place, id) {
+    const chips = routing(one, this.tree.performers, (slots) => this.link.do("route", { place, slots }));
+    const said = one.slots.length ? one.slots.join(", ") : t("everybody");
+    const toggle = button(`→ ${said}`, {
+      class: `small whom${one.slots.length ? " some" : ""}`, title: `${t("routing")}: ${said}`,
+      "aria-label": `${t("routing")}: ${one.effect}: ${said}`,
+    });
+    this._opens(toggle, chips, `slots ${id}`);
+    return { toggle, chips };
+  }
+
+  // A knob that signals may move: a button beside it opens what moves it.
+  _movable(control, row, name, moves, place) {
+    const editor = modulation(row, name, moves, this.tree.signals,
+      (what, more) => this.link.do(what, { place, ...more }));
+    const said = moves.length ? `${t("moved")} ${moves.map((one) => one[2]).join(" + ")}` : t("modulation");
+    const toggle = button("∿", {
+      class: `small quiet wave${moves.length ? " on" : ""}`, title: said, "aria-label": `${t("modulation")}: ${labelOf(row)}`,
+    });
+    this._opens(toggle, editor, row.a);
+    if (moves.length && control.live) this.live.set(row.a, control.live);
+    return [make("div", { class: "movable" }, control.element, toggle), editor];
+  }
+
+  _opens(toggle, what, key) {
+    toggle.dataset.keep = `open ${key}`;
+    const show = () => {
+      what.hidden = !this.open.has(key);
+      toggle.setAttribute("aria-expanded", String(!what.hidden));
+    };
+    toggle.addEventListener("click", () => {
+      this.open[this.open.has(key) ? "delete" : "add"](key);
+      show();
+    });
+    show();
   }
 
   _switch(row, letter, word) {

@@ -8,7 +8,8 @@ const KINDS = {
   float: number, int: number, bool: truth, choice, vector, event: trigger, file: text, text,
 };
 
-// Every control is `{element, update(value, by)}`; `update` shows what was set elsewhere.
+// Every control is `{element, update(value, by), live(value)}`; `update` shows what was set
+// elsewhere, `live` where signals have moved it to.
 export function knob(row, set, me) {
   const control = (row.ro ? reading : KINDS[row.k] || text)(row, set);
   const { element } = control;
@@ -22,6 +23,7 @@ export function knob(row, set, me) {
       control.update(value);
       if (by && by !== me() && !row.ro) flash(element, by);
     },
+    live: control.live,
   };
 }
 
@@ -63,17 +65,18 @@ function number(row, set) {
 }
 
 // A bar to drag, with a number to type in. Shift is fine; a double click is how it comes.
-export function bar({ label, unit = "", low, high, value, start, whole, disabled, set, narrow }) {
+export function bar({ label, unit = "", low, high, value, start, whole, disabled, set, narrow, centre }) {
   const span = high - low || 1;
   const places = whole ? 0 : digits(span);
   let now = value ?? low;
   const fill = make("i", { class: "fill" });
   const mark = make("i", { class: "mark" });
+  const ring = make("i", { class: "ring", hidden: true });
   const read = make("span", { class: "value num" });
   const slider = make("div", {
     class: "bar", role: "slider", tabindex: disabled ? "-1" : "0", "aria-label": label,
     "aria-valuemin": String(low), "aria-valuemax": String(high),
-  }, fill, mark, make("span", { class: "label" }, label));
+  }, fill, mark, make("span", { class: "label" }, label), ring);
   if (disabled) slider.setAttribute("aria-disabled", "true");
   const input = make("button", { type: "button", class: "read", tabindex: -1, disabled: !!disabled },
     read, unit ? make("span", { class: "unit" }, unit) : null);
@@ -81,7 +84,8 @@ export function bar({ label, unit = "", low, high, value, start, whole, disabled
 
   const show = () => {
     const part = Math.min(1, Math.max(0, (now - low) / span));
-    fill.style.transform = `scaleX(${part})`;
+    const from = centre ? -low / span : 0; // a bar that goes both ways is filled from 0
+    fill.style.transform = `translateX(${100 * Math.min(from, part)}%) scaleX(${Math.abs(part - from)})`;
     const said = Number(now).toFixed(places);
     read.textContent = said;
     slider.setAttribute("aria-valuenow", said);
@@ -103,6 +107,7 @@ export function bar({ label, unit = "", low, high, value, start, whole, disabled
   slider.addEventListener("pointerdown", (event) => {
     if (disabled || event.button) return;
     slider.setPointerCapture(event.pointerId);
+    slider.classList.add("dragging");
     drag = { x: event.clientX, y: event.clientY, at: now, fine: event.shiftKey, moved: false };
   });
   slider.addEventListener("pointermove", (event) => {
@@ -122,6 +127,7 @@ export function bar({ label, unit = "", low, high, value, start, whole, disabled
       slider.click = setTimeout(() => go(low + span * (event.clientX - box.left) / box.width), 220);
     }
     drag = null;
+    slider.classList.remove("dragging");
   };
   slider.addEventListener("pointerup", end);
   slider.addEventListener("pointercancel", end);
@@ -170,7 +176,11 @@ export function bar({ label, unit = "", low, high, value, start, whole, disabled
   };
   input.addEventListener("click", () => type(""));
   show();
-  return { element, update(next) { now = next; show(); } };
+  const live = (value) => {
+    ring.hidden = false;
+    ring.style.left = `${100 * Math.min(1, Math.max(0, (value - low) / span))}%`;
+  };
+  return { element, live, update(next) { now = next; show(); } };
 }
 
 function truth(row, set) {
@@ -181,7 +191,8 @@ function truth(row, set) {
   const show = () => one.setAttribute("aria-checked", String(now));
   one.addEventListener("click", () => { now = !now; show(); set(now); });
   show();
-  return { element: one, update(value) { now = !!value; show(); } };
+  const live = (value) => { one.dataset.live = String(!!value); };
+  return { element: one, live, update(value) { now = !!value; show(); } };
 }
 
 function choice(row, set) {
@@ -216,13 +227,14 @@ function vector(row, set) {
   };
   const parts = isColour ? [one("alpha", 3)] : names.slice(0, now.length).map(one);
   let well = null;
+  const swatch = make("i", { class: "swatch", hidden: true });
   if (isColour) {
     well = make("input", { type: "color", disabled: !!row.ro, "aria-label": labelOf(row) });
     well.addEventListener("input", () => {
       for (let i = 0; i < 3; i++) now[i] = parseInt(well.value.slice(1 + 2 * i, 3 + 2 * i), 16) / 255;
       set([...now]);
     });
-    parts.unshift(well);
+    parts.unshift(well, swatch);
   }
   const show = () => {
     if (well) {
@@ -236,6 +248,12 @@ function vector(row, set) {
     element: make("div", { class: "vector", role: "group", "aria-label": labelOf(row) },
       make("span", { class: "label" }, labelOf(row)), ...parts),
     update(value) { now = [...value]; show(); },
+    live(value) {
+      bars.forEach((each, i) => each.live(value[i]));
+      if (!well) return;
+      swatch.hidden = false;
+      swatch.style.background = `rgb(${value.slice(0, 3).map((part) => Math.round(255 * part)).join(" ")})`;
+    },
   };
 }
 

@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kfx import assets
-from kfx.errors import KfxError
+from kfx import assets, own_nets
 from kfx.tracking.arkit import NAMES, POINTS, TAUGHT
 from kfx.tracking.calibration import Calibration
 from kfx.types import Landmarks, freeze
@@ -30,13 +29,7 @@ _PLACE = np.array([TAUGHT.index(name) if name in TAUGHT else len(TAUGHT) for nam
 
 
 class Blendshapes:
-    """``Blendshapes().of(face.landmarks)``; the net is loaded at the first call, stateless.
-
-    Runs on one CPU thread: at this size the way to a GPU takes longer than the work.
-    """
-
-    def __init__(self) -> None:
-        self._session: Any = None
+    """``Blendshapes().of(face.landmarks)``; the net is loaded at the first call, stateless."""
 
     def of(
         self, landmarks: Landmarks, calibration: Calibration | None = None
@@ -58,9 +51,8 @@ class Blendshapes:
 
     def run(self, points: npt.NDArray[np.float32]) -> Values:
         """(n, 146, 2) of the landmarks `POINTS` → raw (n, 51) in the order of `TAUGHT`."""
-        if self._session is None:
-            self._session = _open()
-        values: Values = self._session.run(None, {"points": points.astype(np.float32)})[0]
+        net = own_nets.session("blendshapes")
+        values: Values = net.run(None, {"points": points.astype(np.float32)})[0]
         return values
 
     def _values(self, landmarks: Landmarks) -> Values | None:
@@ -108,18 +100,3 @@ def resting() -> Values:
     names = card()["output"]["blendshapes"]["names"]
     assert tuple(row["name"] for row in names) == TAUGHT, "blendshapes.toml and arkit.py differ"
     return freeze(np.array([row["rest"] for row in names], np.float32))
-
-
-def _open() -> Any:
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise KfxError(f"onnxruntime can't be loaded ({error}); run: kfx doctor") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    path = assets.folder("models") / "blendshapes.onnx"
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own kinds
-        raise KfxError(f"{path}: can't be opened ({error}); install kfx again") from error

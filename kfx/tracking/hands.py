@@ -14,7 +14,7 @@ from typing import Any
 import cv2
 import numpy as np
 
-from kfx.tracking.finders.mediapipe import load_mediapipe
+from kfx.tracking.graph import load_mediapipe
 from kfx.types import Frame, Hand, freeze
 
 SIDE_PX = 640  # the net looks at a copy of this size

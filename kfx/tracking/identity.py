@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy.typing as npt
 from kfx.canonical import RIGID
 from kfx.errors import UsageError
 from kfx.tracking import pose as poses
+from kfx.tracking.shape import Shape
 from kfx.types import MAX_FACES, Landmarks
 
 GATE_IOD = 1.6  # a face moves at most so far between two frames, beyond its predicted place
@@ -23,6 +25,7 @@ SEARCH_S = 1.0  # for so long the place where a lost performer is expected grows
 FRONTAL = 0.94  # cosine of the turn up to which a face shows its shape truly
 
 _RIGID = np.array(RIGID)
+_MEAN = np.full(len(RIGID), 1 / len(RIGID), np.float32)
 
 
 @dataclass
@@ -32,6 +35,7 @@ class Sighting:
     landmarks: Landmarks
     pose: npt.NDArray[np.float32]
     iod: float
+    _centre: npt.NDArray[np.float32] | None = field(default=None, repr=False)
     _shape: npt.NDArray[np.float32] | None = field(default=None, repr=False)
 
     @classmethod
@@ -41,7 +45,9 @@ class Sighting:
 
     @property
     def centre(self) -> npt.NDArray[np.float32]:
-        return self.landmarks[_RIGID, :2].mean(axis=0)
+        if self._centre is None:
+            self._centre = _MEAN @ self.landmarks[_RIGID, :2]
+        return self._centre
 
     @property
     def shape(self) -> npt.NDArray[np.float32]:
@@ -69,6 +75,7 @@ class Track:
     lost: bool = False
     size: float = 0.0  # iod in pixels, slowly: a face half hidden is often found far too small
     away: bool = False  # cut away: nothing but the shape of the face tells who it is
+    head: Shape = field(default_factory=Shape)  # learned by the tracker
 
     def predicted(self, time: float) -> npt.NDArray[np.float32]:
         """Where the face should be at `time`; the motion dies away within 0.3 s of a loss."""
@@ -80,9 +87,9 @@ class Track:
         if self.away or time - self.seen > MEMORY_S:
             return self._by_shape(sighting)
         unit = max(1.0, (self.size + sighting.iod) / 2)
-        away = float(np.linalg.norm(sighting.centre - self.predicted(time))) / unit
+        away = math.hypot(*(sighting.centre - self.predicted(time)).tolist()) / unit
         gate = GATE_IOD + GATE_GROWTH_IOD_S * min(SEARCH_S, time - self.seen)
-        size = abs(float(np.log(max(sighting.iod, 1.0) / max(self.size, 1.0))))
+        size = abs(math.log(max(sighting.iod, 1.0) / max(self.size, 1.0)))
         shape = self.unlike(sighting)
         if away > gate or size > 0.7:
             return self._by_shape(sighting) if self.lost else 9.0
@@ -97,8 +104,8 @@ class Track:
 
     def unlike(self, sighting: Sighting) -> float:
         """Difference of face shape: 0 the same, 1 as between two people."""
-        difference = float(np.sqrt(((sighting.shape - self.shape) ** 2).sum(axis=1).mean()))
-        return difference / SHAPE_SCALE
+        away = (sighting.shape - self.shape).ravel()
+        return math.sqrt(float(away @ away) / len(RIGID)) / SHAPE_SCALE
 
     def update(self, sighting: Sighting, time: float) -> None:
         dt = time - self.seen

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from kfx.tracking.finders.mediapipe import load_mediapipe
+from kfx.tracking.graph import load_mediapipe
 from kfx.types import Frame, Matte, freeze
 
 WIDE_PX, TALL_PX = (256, 144), (256, 256)  # what the nets look at

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -14,6 +15,9 @@ from kfx.canonical import LEFT_IRIS, RIGHT_IRIS, RIGID, canonical
 from kfx.types import Landmarks
 
 Matrix = npt.NDArray[np.float32]
+Row = tuple[float, float, float]
+Rows = tuple[Row, Row, Row]
+"""A 3×3 matrix for arithmetic by hand: NumPy takes a microsecond a call, however small it is."""
 LEAST_SCALE = 1e-3  # pixels for one iod
 _RIGID = np.array(RIGID)
 _EYES = np.array([(RIGHT_IRIS, 33, 133), (LEFT_IRIS, 362, 263)])  # with the eye's corners
@@ -24,20 +28,96 @@ def fit(landmarks: Landmarks) -> Matrix:
 
     Least squares over the points that expression moves least (Umeyama 1991).
     """
-    a = canonical().vertices[_RIGID].astype(np.float64)
-    b = landmarks[_RIGID].astype(np.float64)
-    ca, cb = a.mean(axis=0), b.mean(axis=0)
-    a, b = a - ca, b - cb
-    u, s, vt = np.linalg.svd(b.T @ a)
-    if np.linalg.det(u @ vt) < 0:
-        u[:, 2] = -u[:, 2]
-        s[2] = -s[2]
+    met = landmarks[_RIGID].astype(np.float64).T @ meets()
+    turn, grown = nearest(met[:, :3])
     # Points on one spot have no pose, but it must stay invertible: `scale` ends there as well.
-    linear = (u @ vt) * max(LEAST_SCALE, s.sum() / (a * a).sum())
+    linear = np.array(turn) * max(LEAST_SCALE, grown)
     pose = np.eye(4, dtype=np.float32)
     pose[:3, :3] = linear
-    pose[:3, 3] = cb - linear @ ca
+    pose[:3, 3] = met[:, 3] - linear @ _middle()
     return pose
+
+
+@cache
+def _middle() -> npt.NDArray[np.float64]:
+    """Centre of the canonical rigid points."""
+    return canonical().vertices[_RIGID].astype(np.float64).mean(axis=0)
+
+
+@cache
+def meets() -> npt.NDArray[np.float64]:
+    """(n, 4): the canonical rigid points about their centre, over their squared spread; and a mean.
+
+    (3, n) pixels times this are the matrix that `nearest` wants, whatever the mean, and the mean.
+    """
+    points = canonical().vertices[_RIGID].astype(np.float64) - _middle()
+    mean = np.full((len(points), 1), 1 / len(points))
+    return np.concatenate([points / (points * points).sum(), mean], axis=1)
+
+
+def nearest(met: npt.NDArray[np.float64]) -> tuple[Rows, float]:
+    """The rotation R that turns most of a 3×3 matrix H into R·P, P symmetric; and P's trace σ.
+
+    σ is the largest root of Horn's quartic (1987), and R follows from the Cayley–Hamilton theorem
+    for P: (σ·II − III)·R = σ·cof H + (σ² − II)·H − H·Hᵀ·H, with P's other invariants II and III.
+    """
+    (a, b, c), (d, e, f), (g, h, i) = met.tolist()
+    length = math.sqrt(a * a + b * b + c * c + d * d + e * e + f * f + g * g + h * h + i * i)
+    if not 1e-12 < length < 1e12:
+        return _nearest_by_svd(met)
+    a, b, c, d, e, f, g, h, i = (v / length for v in (a, b, c, d, e, f, g, h, i))
+    ca, cb, cc = e * i - f * h, f * g - d * i, d * h - e * g  # cofactors
+    cd, ce, cf = c * h - b * i, a * i - c * g, b * g - a * h
+    cg, ch, ci = b * f - c * e, c * d - a * f, a * e - b * d
+    third = a * ca + b * cb + c * cc
+    free = 1 - 4 * (
+        ca * ca + cb * cb + cc * cc + cd * cd + ce * ce + cf * cf + cg * cg + ch * ch + ci * ci
+    )
+    sum_ = 1.7320508075688774  # never less than the root
+    for _ in range(50):
+        square = sum_ * sum_
+        slope = 4 * sum_ * (square - 1) - 8 * third
+        step = ((square - 2) * square - 8 * third * sum_ + free) / slope if slope > 0 else 0.0
+        sum_ -= step
+        if step < 1e-13:
+            break
+    second = (sum_ * sum_ - 1) / 2
+    share = sum_ * second - third
+    if not share > 1e-4:  # nearly a line, or the mirror image of a turned disc: R isn't one
+        return _nearest_by_svd(met)
+    k, m = sum_ / share, (sum_ * sum_ - second) / share
+    xx = m - (a * a + b * b + c * c) / share
+    yy = m - (d * d + e * e + f * f) / share
+    zz = m - (g * g + h * h + i * i) / share
+    xy = -(a * d + b * e + c * f) / share
+    xz = -(a * g + b * h + c * i) / share
+    yz = -(d * g + e * h + f * i) / share
+    turn = (
+        (
+            k * ca + xx * a + xy * d + xz * g,
+            k * cb + xx * b + xy * e + xz * h,
+            k * cc + xx * c + xy * f + xz * i,
+        ),
+        (
+            k * cd + xy * a + yy * d + yz * g,
+            k * ce + xy * b + yy * e + yz * h,
+            k * cf + xy * c + yy * f + yz * i,
+        ),
+        (
+            k * cg + xz * a + yz * d + zz * g,
+            k * ch + xz * b + yz * e + zz * h,
+            k * ci + xz * c + yz * f + zz * i,
+        ),
+    )
+    return turn, sum_ * length
+
+
+def _nearest_by_svd(met: npt.NDArray[np.float64]) -> tuple[Rows, float]:
+    u, s, vt = np.linalg.svd(met)
+    if np.linalg.det(u @ vt) < 0:
+        u[:, 2], s[2] = -u[:, 2], -s[2]
+    a, b, c = (u @ vt).tolist()
+    return (tuple(a), tuple(b), tuple(c)), float(s.sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,45 +146,49 @@ class Rigid:
 
     def step_to(self, other: Rigid) -> npt.NDArray[np.float32]:
         """(7,): shift in iod, rotation vector in radians, log of size: 0 is the same pose."""
-        step = np.empty(7, np.float32)
-        step[:3] = (other.centre - self.centre) / self.size
-        step[3:6] = rotation_vector(other.turn @ self.turn.T)
-        step[6] = math.log(max(other.size, 1e-6) / max(self.size, 1e-6))
-        return step
+        shift = ((other.centre - self.centre) / self.size).tolist()
+        turn = rotation_vector(other.turn @ self.turn.T).tolist()
+        grown = math.log(max(other.size, 1e-6) / max(self.size, 1e-6))
+        return np.array([*shift, *turn, grown], np.float32)
 
-    def moved(self, step: npt.NDArray[np.float32]) -> Rigid:
+    def moved(self, step: Sequence[float] | npt.NDArray[np.float32]) -> Rigid:
         """This pose after a step as `step_to` gives it."""
+        x, y, z = (float(v) * self.size for v in step[:3])
         return Rigid(
-            self.centre + step[:3].astype(np.float64) * self.size,
+            self.centre + (x, y, z),
             rotation(step[3:6]) @ self.turn,
             self.size * math.exp(float(step[6])),
         )
 
 
-def rotation(vector: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+def rotation(vector: Sequence[float] | npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """3×3 of a rotation vector in radians (Rodrigues)."""
     x, y, z = (float(v) for v in vector)
     angle = math.sqrt(x * x + y * y + z * z)
-    cross = np.array([[0, -z, y], [z, 0, -x], [-y, x, 0]])
     if angle < 1e-7:
-        return np.eye(3) + cross
-    a, b = math.sin(angle) / angle, (1 - math.cos(angle)) / (angle * angle)
-    return np.eye(3) + a * cross + b * (cross @ cross)
+        a, b = 1.0, 0.5
+    else:
+        a, b = math.sin(angle) / angle, (1 - math.cos(angle)) / (angle * angle)
+    return np.array([
+        [1 - b * (y * y + z * z), b * x * y - a * z, b * x * z + a * y],
+        [b * x * y + a * z, 1 - b * (x * x + z * z), b * y * z - a * x],
+        [b * x * z - a * y, b * y * z + a * x, 1 - b * (x * x + y * y)],
+    ])  # fmt: skip
 
 
 def rotation_vector(turn: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
     """The rotation vector, in radians, of a 3×3 rotation."""
-    axis = 0.5 * np.array(
-        [turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]]
-    )
-    sine, cosine = math.sqrt(axis @ axis), 0.5 * (turn[0, 0] + turn[1, 1] + turn[2, 2] - 1)
-    return axis * (math.atan2(sine, cosine) / sine) if sine > 1e-7 else axis
+    (xx, xy, xz), (yx, yy, yz), (zx, zy, zz) = turn.tolist()
+    x, y, z = 0.5 * (zy - yz), 0.5 * (xz - zx), 0.5 * (yx - xy)
+    sine, cosine = math.sqrt(x * x + y * y + z * z), 0.5 * (xx + yy + zz - 1)
+    share = math.atan2(sine, cosine) / sine if sine > 1e-7 else 1.0
+    return np.array([x * share, y * share, z * share])
 
 
-@cache
-def _middle() -> npt.NDArray[np.float64]:
-    """Centre of the canonical rigid points."""
-    return canonical().vertices[_RIGID].mean(axis=0).astype(np.float64)
+def is_finite(points: npt.NDArray[np.float32]) -> bool:
+    """Whether all are numbers, and none so large that its square isn't one."""
+    flat = points.ravel()
+    return math.isfinite(float(flat @ flat))  # a tenth of what isfinite and all take
 
 
 def scale(pose: Matrix) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import astuple, dataclass
 from functools import cache
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +16,7 @@ from kfx.tracking.pose import Matrix, Rigid
 from kfx.types import LANDMARK_COUNT
 
 Array = npt.NDArray[np.float32]
+Speed = TypeVar("Speed", float, Array)
 
 
 class OneEuro:
@@ -64,7 +66,7 @@ class Opening:
     per_speed: float
     knee: float
 
-    def cutoff_hz(self, speed: Array) -> Array:
+    def cutoff_hz(self, speed: Speed) -> Speed:
         return self.rest_hz + self.per_speed * speed * speed / (speed + self.knee)
 
 
@@ -104,7 +106,7 @@ class Calm:
 
     def __init__(self) -> None:
         self._pose: Rigid | None = None
-        self._pose_speed = np.zeros(7, np.float32)
+        self._pose_speed = [0.0] * 7
         self._shape: Array | None = None
         self._shape_speed: Array | None = None
 
@@ -115,9 +117,9 @@ class Calm:
     def __call__(self, landmarks: Array, pose: Matrix, dt: float) -> tuple[Array, Matrix]:
         """Landmarks in pixels and their pose, `dt` s after the last call → the same, calm."""
         shape = poses.to_canonical(pose, landmarks)
-        if self._pose is None or dt <= 0.0 or not np.isfinite(shape).all():
+        if self._pose is None or dt <= 0.0 or not poses.is_finite(shape):
             self._pose = Rigid.of(pose)
-            self._pose_speed = np.zeros(7, np.float32)
+            self._pose_speed = [0.0] * 7
             self._shape, self._shape_speed = shape, np.zeros_like(shape)
             return landmarks, pose
         calm = self._turn(pose, dt)
@@ -125,12 +127,14 @@ class Calm:
 
     def _turn(self, pose: Matrix, dt: float) -> Matrix:
         assert self._pose is not None
-        step = self._pose.step_to(Rigid.of(pose))
-        self._pose_speed += alpha(POSE_DERIVATIVE_HZ, dt) * (step / dt - self._pose_speed)
-        v = self._pose_speed
-        shift, turn = math.sqrt(v[:3] @ v[:3]), math.sqrt(v[3:6] @ v[3:6])
-        speed = np.float32([shift, shift, shift, turn, turn, turn, abs(v[6])])
-        self._pose = self._pose.moved(alpha(POSE.cutoff_hz(speed), dt) * step)
+        step = self._pose.step_to(Rigid.of(pose)).tolist()
+        share = share_of(POSE_DERIVATIVE_HZ, dt)
+        self._pose_speed = v = [
+            old + share * (new / dt - old) for old, new in zip(self._pose_speed, step, strict=True)
+        ]
+        shift, turn = math.hypot(*v[:3]), math.hypot(*v[3:6])
+        shares = [share_of(POSE.cutoff_hz(speed), dt) for speed in (shift, turn, abs(v[6]))]
+        self._pose = self._pose.moved([step[i] * shares[i // 3] for i in range(7)])
         return self._pose.matrix()
 
     def _bend(self, shape: Array, dt: float) -> Array:
@@ -145,6 +149,12 @@ class Calm:
         speed = together + np.float32(OWN_SPEED) * (np.sqrt(squared) - together)
         self._shape = self._shape + alpha(opening.cutoff_hz(speed), dt)[:, None] * away
         return self._shape
+
+
+def share_of(cutoff_hz: float, dt: float) -> float:
+    """`alpha` of one number: NumPy would take longer to begin."""
+    turn = 2.0 * math.pi * dt * cutoff_hz
+    return turn / (turn + 1.0)
 
 
 def alpha(cutoff_hz: Array | float, dt: float) -> Array:

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field, replace
 from types import TracebackType
 
 import numpy as np
-import numpy.typing as npt
 
 from kfx.tracking import Finder, open_finder
 from kfx.tracking import pose as poses
 from kfx.tracking.blendshapes import Blendshapes
+from kfx.tracking.depth import laid
 from kfx.tracking.identity import Identity, Sighting
 from kfx.tracking.predict import Predictor
 from kfx.tracking.smooth import Calm
-from kfx.types import MAX_FACES, Face, Frame, freeze
+from kfx.types import MAX_FACES, Face, Frame, Landmarks, Pixels, freeze
 
 FADE_IN_S = 0.10
 FADE_OUT_S = 0.15
@@ -49,11 +49,12 @@ class Tracker:
     ) -> None:
         self.name = finder if isinstance(finder, str) else type(finder).__name__
         self._finder = open_finder(finder, max_faces) if isinstance(finder, str) else finder
+        self._learns = getattr(self._finder, "guesses_depth", False)
         self._identity = Identity(max_faces)
         self._blendshapes = Blendshapes() if blendshapes else None
         self._shown: dict[int, _Shown] = {}
         self._time: float | None = None
-        self._coarse: npt.NDArray[np.int16] | None = None
+        self._before: Pixels | None = None  # the last picture
 
     def __enter__(self) -> Tracker:
         return self
@@ -72,7 +73,7 @@ class Tracker:
         self._identity.reset()
         self._shown.clear()
         self._time = None
-        self._coarse = None
+        self._before = None
 
     def pin(self, slot: int, name: str) -> None:
         """Keep `slot` for who is in it, by `name`: see `Identity.pin`."""
@@ -92,15 +93,17 @@ class Tracker:
             dt = 0.0
         self._time = time
         first = dt == 0.0
-        whole = (found for found in self._finder.find(frame) if np.isfinite(found).all())
-        sightings = [Sighting.of(found) for found in whole]
+        sightings = [Sighting.of(f) for f in self._finder.find(frame) if poses.is_finite(f)]
         found = self._identity.assign(sightings, time)
         for slot, sighting in found.items():
             self._show(slot, sighting, dt, at_once=first)
-        cut = self._is_cut(frame)
-        for slot in [s for s in self._shown if s not in found]:
+        lost = [slot for slot in self._shown if slot not in found]
+        if lost:
             # At a cut a face is gone at once: its effect must not hang in the next shot.
-            self._fade(slot, FADE_OUT_S if cut else dt)
+            gone = FADE_OUT_S if _is_cut(self._before, frame.pixels) else dt
+            for slot in lost:
+                self._fade(slot, gone)
+        self._before = frame.pixels
         for shown in self._shown.values():
             shown.future.add(shown.face, time)
         return tuple(self._shown[slot].face for slot in sorted(self._shown))
@@ -109,16 +112,6 @@ class Tracker:
         """The faces of the last frame as they will be `ahead_s` later (at most 0.1)."""
         return tuple(self._shown[slot].future.predict(ahead_s) for slot in sorted(self._shown))
 
-    def _is_cut(self, frame: Frame) -> bool:
-        """Whether the picture has changed as a whole since the frame before."""
-        height, width = frame.pixels.shape[:2]
-        step_y, step_x = max(1, height // 18), max(1, width // 32)
-        coarse = frame.pixels[step_y // 2 :: step_y, step_x // 2 :: step_x, 1].astype(np.int16)
-        before, self._coarse = self._coarse, coarse
-        if before is None or before.shape != coarse.shape:
-            return False
-        return float(np.abs(coarse - before).mean()) > CUT_LEVELS
-
     def _show(self, slot: int, sighting: Sighting, dt: float, *, at_once: bool) -> None:
         shown = self._shown.get(slot)
         returning = shown is None or not shown.face.found
@@ -126,13 +119,22 @@ class Tracker:
             shown = self._shown[slot] = _Shown(_face(slot, sighting, 0.0, 0))
         if returning or dt > GAP_S:
             shown.filter.reset()
-        points, pose = shown.filter(sighting.landmarks, sighting.pose, dt)
+        points, pose = shown.filter(*self._laid(slot, sighting), dt)
         shown.presence = 1.0 if at_once else min(1.0, shown.presence + dt / FADE_IN_S)
         calm = Sighting(points, pose, poses.scale(pose))
         shown.face = _face(slot, calm, shown.presence, self._identity.tracks[slot].age)
         if self._blendshapes is not None:
             shapes = self._blendshapes.of(shown.face.landmarks)
             shown.face = replace(shown.face, blendshapes=shapes)
+
+    def _laid(self, slot: int, sighting: Sighting) -> tuple[Landmarks, poses.Matrix]:
+        """Landmarks and pose by the performer's own head instead of everybody's."""
+        if not self._learns:
+            return sighting.landmarks, sighting.pose
+        head = self._identity.tracks[slot].head
+        head.see(sighting.landmarks, sighting.pose)
+        points, pose = laid(sighting.landmarks, head.model)
+        return (points, pose) if pose is not None else (points, sighting.pose)
 
     def _fade(self, slot: int, dt: float) -> None:
         shown = self._shown[slot]
@@ -155,6 +157,18 @@ class Tracker:
             age=shown.face.age,
             blendshapes=shown.face.blendshapes,
         )
+
+
+def _is_cut(before: Pixels | None, now: Pixels) -> bool:
+    """Whether the picture has changed as a whole."""
+    if before is None or before.shape != now.shape:
+        return False
+    step_y, step_x = max(1, now.shape[0] // 18), max(1, now.shape[1] // 32)
+    a, b = (
+        pixels[step_y // 2 :: step_y, step_x // 2 :: step_x, 1].astype(np.int16)
+        for pixels in (before, now)
+    )
+    return float(np.abs(b - a).mean()) > CUT_LEVELS
 
 
 def _face(slot: int, sighting: Sighting, presence: float, age: int) -> Face:

@@ -51,7 +51,8 @@ def moments(seed: int, finder: str) -> list[tuple[np.ndarray, ...]]:
         steps = [(time, pose.step_to(other)) for time, other, _ in near]
         bends = [(time, (other - shape)[:, :2]) for time, _, other in near]
         at = [now - (k + 1) * STEP_S for k in range(BACK)] + [now + s for s in AHEAD_S]
-        both = np.array([_at(steps, t) for t in at]), np.array([_at(bends, t) for t in at])
+        share = _at([time for time, _ in steps], at)
+        both = [np.tensordot(share, np.array([v for _, v in rows]), 1) for rows in (steps, bends)]
         result.append((both[0][:BACK], both[0][BACK:], both[1][:BACK], both[1][BACK:]))
     return result
 

@@ -13,25 +13,10 @@ from kfx.motion.guard import believable
 from kfx.tracking.tracker import Tracker
 from kfx.types import MAX_FACES, Frame
 from tests.faces import face_at, landmarks_of, picture, pose_of, tick_of
+from tests.finders import Script
 
 PIXELS = picture(320, 180)
 MOTIONS = [name for name in effects.names() if effects.find(name).kind == "motion"]
-
-
-class Script:
-    """A finder that gives back prepared landmarks, one list per frame."""
-
-    def __init__(self, frames):
-        self._frames = iter(frames)
-
-    def find(self, frame):
-        return list(next(self._frames))
-
-    def reset(self):
-        pass
-
-    def close(self):
-        pass
 
 
 def head(x=160.0, y=90.0, iod=30.0, yaw=0.0, roll=0.0):

@@ -30,6 +30,31 @@ def test_a_turn_that_depth_hides_is_found(yaw):
         assert abs(before - yaw) > 0.15 * abs(yaw), "nothing was hidden: the test says nothing"
 
 
+@pytest.mark.parametrize("kind", ["any", "flat", "line", "mirrored", "twins", "tiny", "nothing"])
+def test_the_nearest_rotation_is_that_of_the_singular_values(kind):
+    rng = np.random.default_rng(4)
+    for _ in range(40):
+        matrix = rng.normal(0, 30, (3, 3))
+        if kind == "flat":
+            matrix[:, 2] = 0
+        elif kind == "line":
+            matrix = np.outer(matrix[0], matrix[1])
+        elif kind == "mirrored":
+            matrix = np.diag([1.0, 1.0, -1.0]) @ poses.rotation(matrix[0]) @ np.diag([3, 2, 1.5])
+        elif kind == "twins":
+            matrix = np.diag([5.0, 2.0, -2.0])
+        elif kind in ("tiny", "nothing"):
+            matrix *= 1e-30 if kind == "tiny" else 0.0
+        u, s, vt = np.linalg.svd(matrix)
+        hand = np.sign(np.linalg.det(u @ vt))
+        turn, grown = poses.nearest(matrix)
+        assert grown == pytest.approx(s[0] + s[1] + hand * s[2], rel=1e-9, abs=1e-60)
+        np.testing.assert_allclose(np.array(turn) @ np.transpose(turn), np.eye(3), atol=1e-7)
+        assert np.linalg.det(turn) == pytest.approx(1)
+        if kind in ("any", "flat", "mirrored"):  # the others have more than one
+            np.testing.assert_allclose(turn, u @ np.diag([1, 1, hand]) @ vt, atol=1e-7)
+
+
 def test_depth_that_agrees_stays():
     points = landmarks_of(pose_of(300, 150, 55, yaw=-25, roll=12))
     np.testing.assert_allclose(agreeing(points), points, atol=1e-3)

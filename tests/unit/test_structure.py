@@ -21,10 +21,10 @@ LAYERS = (
     {"presets"},
     {"effects", "motion"},
     {"sources", "tracking", "sync", "render", "neural", "sinks"},
-    {"types", "params", "clock", "errors", "assets", "timecode", "canonical", "arkit"},
+    {"types", "params", "clock", "errors", "assets", "timecode", "canonical", "arkit", "own_nets"},
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
-BOTTOM = LAYERS[-1]  # modules of values and constants, which may use each other
+BOTTOM = LAYERS[-1]  # values, constants and kfx's own nets, which may use each other
 PAIRS = {("__main__", "cli")}  # `python -m kfx` is the command line under another name
 
 
@@ -163,7 +163,7 @@ def test_pyvirtualcam_stays_in_its_process(module: Path) -> None:
 
 
 def test_nothing_heavy_is_imported_by_the_package_itself() -> None:
-    assert [name for _, name in imports_of(PACKAGE / "__init__.py")] == []
+    assert {name for _, name in imports_of(PACKAGE / "__init__.py")} <= {"os"}
 
 
 def installing_files() -> list[Path]:

@@ -9,28 +9,14 @@ from kfx import tracking
 from kfx.canonical import OVAL, canonical
 from kfx.errors import KfxError, UsageError
 from kfx.tracking import pose as poses
+from kfx.tracking.predict import Predictor
 from kfx.tracking.smooth import OneEuro
 from kfx.tracking.tracker import FADE_OUT_S, Tracker
-from kfx.types import Frame
+from kfx.types import Face, Frame
 from tests.faces import face_at, landmarks_of, picture, pose_of
+from tests.finders import Script
 
 PIXELS = picture(64, 36)
-
-
-class Script:
-    """A finder that gives back prepared landmarks, one list per frame."""
-
-    def __init__(self, frames):
-        self._frames = iter(frames)
-
-    def find(self, frame):
-        return list(next(self._frames))
-
-    def reset(self):
-        pass
-
-    def close(self):
-        pass
 
 
 def run(frames, rate=30):
@@ -142,6 +128,45 @@ def test_a_prediction_goes_on_as_the_head_went_and_a_new_face_stays():
     for ahead, px in zip((0.033, 0.05, 0.1), moved, strict=True):
         assert 0.7 * 180 * ahead < px < 1.5 * 180 * ahead  # it moves at 180 px/s
     assert poses.yaw_pitch_roll(at[0.1].pose)[0] > poses.yaw_pitch_roll(face.pose)[0] + 1.5
+
+
+def foretold(frames, ahead=2):
+    """Rms error of prediction over that of the last landmarks, for heads known exactly."""
+    now, future = Predictor(), []
+    for i, points in enumerate(frames):
+        pose = poses.fit(points)
+        now.add(Face(0, points, pose, poses.scale(pose), age=i + 2), i / 30)
+        future.append(now.predict(ahead / 30).landmarks)
+        assert (now.predict(ahead / 30).landmarks == future[-1]).all(), "asking changes nothing"
+    frames, future = np.array(frames), np.array(future)
+    late = slice(45, -ahead)
+    misses = [(np.roll(frames, -ahead, 0) - other)[late, :, :2] for other in (future, frames)]
+    return float(np.sqrt((misses[0] ** 2).mean()) / max(np.sqrt((misses[1] ** 2).mean()), 1e-3))
+
+
+def test_a_prediction_goes_only_as_far_as_it_has_held():
+    rng = np.random.default_rng(6)
+    sway = [head(300 + 60 * np.sin(i / 9), yaw=15 * np.sin(i / 11)) for i in range(150)]
+    assert foretold(sway) < 0.5
+    # Who twitches from frame to frame can't be foretold: then the last place is the best.
+    twitch = [head(300) + rng.normal(0, 1.5, (478, 3)).astype(np.float32) for _ in range(150)]
+    assert foretold(twitch) < 1.02
+    assert foretold([head(300)] * 150) == pytest.approx(0.0, abs=0.01), "nobody moved"
+
+
+def test_a_face_gone_mad_does_not_end_prediction():
+    frames = [head(300 + 6 * i) for i in range(20)]
+    frames += [head(300) * np.float32(1e18 * (-1) ** i) for i in range(8)]
+    frames += [head(300 + 60 * np.sin(i / 9)) for i in range(150)]
+    with np.errstate(all="ignore"):
+        assert foretold(frames[-150:]) < 0.5
+        now = Predictor()
+        for i, points in enumerate(frames):
+            pose = poses.fit(points)
+            now.add(Face(0, points, pose, poses.scale(pose), age=i + 2), i / 30)
+            face = now.predict(0.05)
+            assert np.isfinite(face.landmarks).all()
+    assert abs(face.landmarks - frames[-1]).max() > 1.0
 
 
 def test_two_faces_keep_their_slots_when_they_cross():

@@ -1,21 +1,22 @@
 """The MediaPipe finder: what it reads from messages, where it looks, small faces."""
 
+import sys
 from contextlib import closing
 from fractions import Fraction
-from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
 from kfx import sources
+from kfx.tracking import graph
 from kfx.tracking.finders import mediapipe as finder
 from kfx.tracking.tracker import Tracker
 from kfx.types import Frame
 
 
 def message(points, extra=b""):
-    """A landmark list as the wire has it and as its fields have it."""
+    """A landmark list as the wire has it."""
     wire = b""
     for p in points:
         floats = b"".join(
@@ -23,8 +24,7 @@ def message(points, extra=b""):
             for tag, v in zip((0x0D, 0x15, 0x1D), p, strict=True)
         )
         wire += bytes([0x0A, len(floats)]) + floats
-    fields = [SimpleNamespace(x=p[0], y=p[1], z=p[2]) for p in points]
-    return SimpleNamespace(SerializeToString=lambda: wire + extra, landmark=fields)
+    return wire + extra
 
 
 @pytest.mark.parametrize("extra", [b"", b"\x10\x01"])
@@ -40,7 +40,37 @@ def test_what_mediapipe_sends_is_read_as_its_fields_say():
     sent = NormalizedLandmarkList()
     for x, y, z in points.tolist():
         sent.landmark.add(x=x, y=y, z=z)
-    np.testing.assert_array_equal(finder._points(sent), points)
+    np.testing.assert_array_equal(finder._points(sent.SerializeToString()), points)
+
+
+@pytest.mark.parametrize("upside_down", [False, True])
+def test_the_graph_says_to_the_bit_what_the_solution_says(upside_down):
+    """Its own thread, no copy and RGBA for RGB change nothing; nor do rows in memory's reverse."""
+    seen = []
+    with sources.open("performer?seed=1", size=(640, 360), stop_s=Fraction(1, 6)) as source:
+        solution = graph.load_mediapipe().solutions.face_mesh.FaceMesh(
+            max_num_faces=1, refine_landmarks=True
+        )
+        with solution, closing(graph.face_mesh()) as mesh:
+            for frame in source.frames():
+                rgb = cv2.cvtColor(frame.pixels, cv2.COLOR_RGBA2RGB)
+                wanted = solution.process(rgb).multi_face_landmarks or []
+                picture = frame.pixels[::-1].copy()[::-1] if upside_down else frame.pixels
+                seen.append(mesh(picture))
+                assert seen[-1] == [one.SerializeToString() for one in wanted]
+    assert sum(map(len, seen)) >= len(seen) - 1 > 2
+
+
+def test_a_graph_keeps_no_picture_and_starts_anew():
+    with sources.open("performer", size=(640, 360), stop_s=Fraction(1, 10)) as source:
+        frames = list(source.frames())
+    with closing(graph.face_mesh()) as mesh:
+        first = [mesh(frame.pixels) for frame in frames]
+        holders = sys.getrefcount(mesh._seen)
+        assert holders == 2, "a picture is still held inside"  # `mesh` and the call
+        mesh.reset()
+        assert [mesh(frame.pixels) for frame in frames] == first
+        assert mesh(np.zeros_like(frames[0].pixels)) == []
 
 
 @pytest.mark.parametrize("size", [(1280, 720), (640, 480), (720, 1280), (64, 36), (1280, 300)])
@@ -77,13 +107,29 @@ def test_faces_of_45_pixels_are_found_within_a_second():
 )
 def test_a_lamp_is_no_face(monkeypatch, tall, score, followed):
     """What the detector takes for a small face, it must be sure of."""
-    box = SimpleNamespace(xmin=0.5, ymin=0.5, width=tall / 360, height=tall / 360)
-    location = SimpleNamespace(relative_bounding_box=box)
-    seen = SimpleNamespace(detections=[SimpleNamespace(location_data=location, score=[score])])
+    from mediapipe.framework.formats.detection_pb2 import Detection
+
+    seen = Detection(score=[score])
+    box = seen.location_data.relative_bounding_box
+    box.xmin = box.ymin = 0.5
+    box.width = box.height = tall / 360
     crops = []
-    monkeypatch.setattr(finder._Crop, "find", lambda crop, rgb: crops.append(crop))
+    monkeypatch.setattr(finder._Crop, "find", lambda crop, rgba: crops.append(crop))
     with closing(finder.MediaPipe(4)) as faces:
-        faces._detector = SimpleNamespace(process=lambda part: seen, close=lambda: None)
-        rgb = np.zeros((360, 360, 3), np.uint8)
-        assert faces._search(rgb, [], (slice(0, 360), slice(0, 360))) == []
+        faces._detector = Said([seen.SerializePartialToString()])
+        rgba = np.zeros((360, 360, 4), np.uint8)
+        assert faces._search(rgba, [], (slice(0, 360), slice(0, 360))) == []
     assert bool(crops) == followed
+
+
+class Said:
+    """A graph that says the same of every picture."""
+
+    def __init__(self, messages):
+        self._messages = messages
+
+    def __call__(self, rgba):
+        return self._messages
+
+    def close(self):
+        pass

@@ -11,8 +11,9 @@ stale_error_px, predicted_error_px: tracked landmarks, as they are or predicted 
     against where the truth moves from what the finder saw. `head_…` is over the rigid points.
 predicted_share: predicted_error_px ÷ stale_error_px for 33, 50 and 100 ms ahead; foreseen_share:
     the same for who knows what the finder will find by then, which no prediction surpasses.
-pose_error_deg: mean angle between tracked and true rotation within ±35° yaw. The performer is
-    drawn with four fifths of a head's depth, and seems turned by so much less than it is.
+pose_error_deg: mean angle between tracked and true rotation within ±35° yaw, learning what the
+    performer's head is like included. It is drawn with four fifths of a head's depth, and seems
+    turned by so much less than it is to who doesn't know that.
 slot_swaps: how often a performer changed slots while four cross one another for 10.5 s.
 track_ms, bare_track_ms: median of `Tracker.track`, and of FaceMesh by itself on the same frames
     (made RGB and given to it, its answer not even read), measured in turn.
@@ -54,6 +55,7 @@ class Heard:
 
     def __init__(self, finder: Finder) -> None:
         self._finder = finder
+        self.guesses_depth = getattr(finder, "guesses_depth", False)
         self.last: list[Landmarks] = []
 
     def find(self, frame: Frame) -> list[Landmarks]:

@@ -18,7 +18,6 @@ from kfx.engine.ticks import BEATS_PER_BAR
 from kfx.sinks import landing
 from kfx.types import LANDMARK_COUNT, Face, Frame, SourceInfo
 
-FIRST_FRAME = 1001  # the number compositors give the first frame of a take
 COLUMNS = ("frame", "tc", "song_bar", "song_beat", "face_id", "name", "conf") + tuple(
     f"p{i:03d}_{axis}" for i in range(LANDMARK_COUNT) for axis in "xyz"
 )
@@ -61,13 +60,13 @@ class LandmarksCsv:
                 self._file.write(header(self._info, frame))
             start = ",".join(
                 (
-                    str(FIRST_FRAME + frame.index),
+                    str(self._info.first_number + frame.index),
                     code(self._info, frame),
                     *(song or _song(frame.time, self._bpm)),
                 )
             )
             if self._info.variable_rate:
-                self._times[FIRST_FRAME + frame.index] = str(frame.time)
+                self._times[self._info.first_number + frame.index] = str(frame.time)
             if not found:
                 self._file.write(f"{start},,,0,{_NO_POINTS}\n")
             for face in found:

@@ -158,6 +158,7 @@ class _Kept:
 
     def __init__(self, finder: Finder) -> None:
         self._finder = finder
+        self.guesses_depth = getattr(finder, "guesses_depth", False)
         self.found: list[Landmarks] = []
 
     def find(self, frame: Frame) -> list[Landmarks]:

@@ -9,7 +9,6 @@ follows it. In a tile the detector sees faces down to 40 px at 720p.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cache
 from math import ceil
@@ -17,10 +16,9 @@ from typing import Any
 
 import cv2
 import numpy as np
-import numpy.typing as npt
 
-from kfx.errors import KfxError
 from kfx.tracking.depth import agreeing
+from kfx.tracking.graph import Graph, Picture, face_detector, face_mesh
 from kfx.types import LANDMARK_COUNT, Frame, Landmarks
 
 SEARCH_EVERY = 10  # frames between two looks for more faces than one
@@ -35,40 +33,24 @@ LEAST_PX = 20  # height of a detection; what is smaller is as often a lamp as a 
 SURE, SURE_BELOW_PX = 0.7, 48  # a small detection must be so sure: lamps were seen at 0.68
 LOST_AFTER = 3  # frames without a face after which a crop is given up
 
-Picture = npt.NDArray[np.uint8]
-
-
-def load_mediapipe() -> Any:
-    """The package, kept quiet; `KfxError` with the remedy if it can't be loaded."""
-    os.environ.setdefault("GLOG_minloglevel", "2")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    try:
-        import mediapipe
-        from absl import logging
-    except ImportError as error:
-        raise KfxError(f"mediapipe can't be loaded ({error}); run: kfx doctor") from error
-    logging.set_verbosity(logging.ERROR)
-    return mediapipe
-
 
 @dataclass
 class _Crop:
     """A face followed on its own: centre and side in pixels of the tracked picture."""
 
-    mesh: Any
+    mesh: Graph
     x: float
     y: float
     side: float
     missed: int = 0
 
-    def find(self, rgb: Picture) -> Landmarks | None:
+    def find(self, rgba: Picture) -> Landmarks | None:
         """The face's landmarks in pixels of the whole picture; the crop moves on with it."""
-        height, width = rgb.shape[:2]
+        height, width = rgba.shape[:2]
         side = int(min(max(48.0, self.side), height, width))
         left = int(min(max(0.0, self.x - side / 2), width - side))
         top = int(min(max(0.0, self.y - side / 2), height - side))
-        crop = np.ascontiguousarray(rgb[top : top + side, left : left + side])
-        faces = _landmarks(self.mesh, crop)
+        faces = _landmarks(self.mesh, rgba[top : top + side, left : left + side])
         if not faces:
             self.missed += 1
             return None
@@ -83,13 +65,14 @@ class _Crop:
 class MediaPipe:
     """FaceMesh and the full-range face detector from the MediaPipe wheel, on the CPU."""
 
+    guesses_depth = True
+
     def __init__(self, max_faces: int) -> None:
-        self._mp = load_mediapipe()
         self._max_faces = max_faces
-        self._main = self._new_mesh()
-        self._spare: list[Any] = []
+        self._main = face_mesh()
+        self._spare: list[Graph] = []
         self._crops: list[_Crop] = []
-        self._detector: Any = None
+        self._detector: Graph | None = None
         self._looks = self._rest = 0
 
     def reset(self) -> None:
@@ -105,34 +88,27 @@ class MediaPipe:
         self._spare, self._crops, self._detector = [], [], None
 
     def find(self, frame: Frame) -> list[Landmarks]:
-        rgb = self._picture(frame)
-        found = _landmarks(self._main, rgb)
+        rgba = _picture(frame)
+        found = _landmarks(self._main, rgba)
         for crop in list(self._crops):
-            points = crop.find(rgb)
+            points = crop.find(rgba)
             if points is not None and not any(_same(points, other) for other in found):
                 found.append(points)
             elif points is not None or crop.missed >= LOST_AFTER:
                 self._give_up(crop)
         if self._rest <= 0 and len(found) < self._max_faces:
-            found += self._search(rgb, found, self._region(rgb))
-            self._rest = _rest(found, rgb.shape[0])
+            found += self._search(rgba, found, self._region(rgba))
+            self._rest = _rest(found, rgba.shape[0])
         self._rest -= 1
-        scale = np.float32(frame.pixels.shape[1] / rgb.shape[1])
-        return [agreeing(points * scale) for points in found[: self._max_faces]]
+        found = found[: self._max_faces]
+        if rgba is not frame.pixels:
+            scale = np.float32(frame.pixels.shape[1] / rgba.shape[1])
+            found = [points * scale for points in found]
+        return [agreeing(points) for points in found]
 
-    def _picture(self, frame: Frame) -> Picture:
-        """A contiguous RGB copy, at most `TRACK_SIDE_PX` long."""
-        rgb = cv2.cvtColor(frame.pixels, cv2.COLOR_RGBA2RGB)
-        height, width = rgb.shape[:2]
-        scale = TRACK_SIDE_PX / max(height, width)
-        if scale < 1:
-            rgb = cv2.resize(rgb, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        rgb.flags.writeable = False
-        return rgb
-
-    def _region(self, rgb: Picture) -> tuple[slice, slice]:
+    def _region(self, rgba: Picture) -> tuple[slice, slice]:
         """Rows and columns to look in now: the whole picture, then a tile, and so on."""
-        height, width = rgb.shape[:2]
+        height, width = rgba.shape[:2]
         look, self._looks = self._looks, self._looks + 1
         if look % 2 == 0:
             return slice(0, height), slice(0, width)
@@ -140,18 +116,16 @@ class MediaPipe:
         return tiles[(look // 2) % len(tiles)]
 
     def _search(
-        self, rgb: Picture, found: list[Landmarks], region: tuple[slice, slice]
+        self, rgba: Picture, found: list[Landmarks], region: tuple[slice, slice]
     ) -> list[Landmarks]:
         """Faces that nothing follows yet; each gets a crop if a FaceMesh agrees."""
         if self._detector is None:
-            self._detector = self._mp.solutions.face_detection.FaceDetection(
-                model_selection=1, min_detection_confidence=0.5
-            )
-        part = np.ascontiguousarray(rgb[region])
+            self._detector = face_detector()
+        part = rgba[region]
         height, width = part.shape[:2]
         rows, columns = region
         new: list[Landmarks] = []
-        for detection in self._detector.process(part).detections or ():
+        for detection in _detections(self._detector, part):
             box = detection.location_data.relative_bounding_box
             x = columns.start + (box.xmin + box.width / 2) * width
             y = rows.start + (box.ymin + box.height / 2) * height
@@ -162,23 +136,29 @@ class MediaPipe:
                 continue
             if len(found) + len(new) >= self._max_faces:
                 break
-            mesh = self._spare.pop() if self._spare else self._new_mesh()
+            mesh = self._spare.pop() if self._spare else face_mesh()
             crop = _Crop(mesh, x, y, CROP_FACES * max(box.width * width, tall))
             self._crops.append(crop)
-            points = crop.find(rgb)
+            points = crop.find(rgba)
             if points is not None and not any(_same(points, p) for p in (*found, *new)):
                 new.append(points)
             else:
                 self._give_up(crop)
         return new
 
-    def _new_mesh(self) -> Any:
-        return self._mp.solutions.face_mesh.FaceMesh(max_num_faces=1, refine_landmarks=True)
-
     def _give_up(self, crop: _Crop) -> None:
         self._crops.remove(crop)
         crop.mesh.reset()
         self._spare.append(crop.mesh)
+
+
+def _picture(frame: Frame) -> Picture:
+    """The frame, or a copy of it that is `TRACK_SIDE_PX` long."""
+    rgba = frame.pixels
+    scale = TRACK_SIDE_PX / max(rgba.shape[:2])
+    if scale < 1:
+        return cv2.resize(rgba, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return rgba
 
 
 @cache
@@ -202,24 +182,36 @@ def _rest(found: list[Landmarks], height: int) -> int:
     return SEARCH_WIDE if small else SEARCH_EVERY
 
 
-def _landmarks(mesh: Any, rgb: Picture) -> list[Landmarks]:
-    """(478, 3) arrays in pixels of `rgb`."""
-    height, width = rgb.shape[:2]
+def _landmarks(mesh: Graph, rgba: Picture) -> list[Landmarks]:
+    """(478, 3) arrays in pixels of `rgba`."""
+    height, width = rgba.shape[:2]
     scale = np.array([width, height, width], np.float32)
-    return [_points(face) * scale for face in mesh.process(rgb).multi_face_landmarks or []]
+    return [_points(face) * scale for face in mesh(rgba)]
+
+
+def _detections(detector: Graph, rgba: Picture) -> list[Any]:
+    from mediapipe.framework.formats.detection_pb2 import Detection
+
+    return [Detection.FromString(data) for data in detector(rgba)]
 
 
 _POINT_BYTES = 17  # on the wire: tag, length, then thrice a tag and a float
+_TAGS = [
+    (at, bytes([tag]) * LANDMARK_COUNT)
+    for at, tag in ((0, 0x0A), (1, 15), (2, 0x0D), (7, 0x15), (12, 0x1D))
+]
 
 
-def _points(face: Any) -> Landmarks:
-    """(478, 3) of a message; its bytes are read at a twentieth of the cost of its fields."""
-    data = face.SerializeToString()
-    if len(data) == _POINT_BYTES * LANDMARK_COUNT:
-        rows = np.frombuffer(data, np.uint8).reshape(LANDMARK_COUNT, _POINT_BYTES)
-        if (rows[:, [0, 1, 2, 7, 12]] == (0x0A, 15, 0x0D, 0x15, 0x1D)).all():
-            return rows[:, [3, 4, 5, 6, 8, 9, 10, 11, 13, 14, 15, 16]].copy().view("<f4")
-    return np.array([(p.x, p.y, p.z) for p in face.landmark], dtype=np.float32)
+def _points(data: bytes) -> Landmarks:
+    """(478, 3) of a serialised list; reading it by fields costs twenty times as much."""
+    if len(data) == _POINT_BYTES * LANDMARK_COUNT and all(
+        data[at::_POINT_BYTES] == tags for at, tags in _TAGS
+    ):
+        return np.ndarray((LANDMARK_COUNT, 3), "<f4", data, 3, (_POINT_BYTES, 5))
+    from mediapipe.framework.formats.landmark_pb2 import NormalizedLandmarkList
+
+    points = NormalizedLandmarkList.FromString(data).landmark
+    return np.array([(p.x, p.y, p.z) for p in points], dtype=np.float32)
 
 
 def _inside(x: float, y: float, points: Landmarks) -> bool:

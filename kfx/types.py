@@ -27,6 +27,7 @@ Hand = npt.NDArray[np.float32]
 """(21, 2) in pixels of the full frame, y down, as MediaPipe orders them: the wrist first."""
 
 MAX_FACES = 8
+FIRST_NUMBER = 1001  # what compositors call the first frame of a take
 LANDMARK_COUNT = 478
 
 
@@ -99,7 +100,19 @@ class SourceInfo:
     variable_rate: bool = False
     colour: ColourTags = ColourTags()
     audio: str | None = None  # the file whose audio belongs to the picture
+    first_number: int = FIRST_NUMBER  # of index 0; a sequence keeps the numbers of its files
     notes: tuple[str, ...] = ()  # what was converted or assumed, for the user to read
+
+
+class Sound(Protocol):
+    """What was heard up to a moment. It never changes, and costs nothing until it is asked."""
+
+    @property
+    def rate(self) -> int:
+        """Samples a second. Raises `KfxError`, as `newest` does, for a file that can't be read."""
+
+    def newest(self, count: int) -> npt.NDArray[np.float32]:
+        """(channels, count) of full scale ±1, the newest last; silence where nothing was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +132,7 @@ class Tick:
     hands: tuple[Hand, ...] = ()  # where somebody asked for them
     signals: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """What modulates knobs and no face tells: ``audio.low``, ``osc.fader1``, ``midi.cc7``, …"""
+    sound: Sound | None = None  # what is heard; None is silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +166,7 @@ class StreamInfo:
     audio_to: Fraction | None = None
     live: bool = False
     overwrite: bool = False
+    first_number: int = FIRST_NUMBER  # of index 0 in the names of numbered files
 
 
 def freeze(array: npt.NDArray[Any]) -> npt.NDArray[Any]:

@@ -7,6 +7,7 @@
     {"NAME": "inputImage", "TYPE": "image"},
     {"NAME": "faceMotion", "TYPE": "image"},
     {"NAME": "beat", "TYPE": "float"},
+    {"NAME": "kfx_quality", "TYPE": "float"},
     {"NAME": "gain", "TYPE": "float", "DEFAULT": 1.6, "MIN": 0.5, "MAX": 4.0, "DOC": "how much further pixels are carried than the motion goes"},
     {"NAME": "momentum", "TYPE": "float", "DEFAULT": 0.55, "MIN": 0.0, "MAX": 0.95, "DOC": "how long they go on when the motion has stopped"},
     {"NAME": "block", "TYPE": "float", "DEFAULT": 0.033, "MIN": 0.016, "MAX": 0.12, "UNIT": "H", "DOC": "size of a block, in picture heights"},
@@ -20,7 +21,7 @@
     {"TARGET": "slopes", "WIDTH": "max(floor($WIDTH*90.0/$HEIGHT), 16)", "HEIGHT": "90", "FLOAT": true},
     {"TARGET": "flow", "WIDTH": "ceil($WIDTH/$HEIGHT/$block)", "HEIGHT": "ceil(1.0/$block)", "FLOAT": true, "PERSISTENT": true},
     {"TARGET": "before", "WIDTH": "max(floor($WIDTH*90.0/$HEIGHT), 16)", "HEIGHT": "90", "PERSISTENT": true},
-    {"TARGET": "mosh", "WIDTH": "floor($WIDTH/2.0)", "HEIGHT": "floor($HEIGHT/2.0)", "PERSISTENT": true},
+    {"TARGET": "mosh", "WIDTH": "floor($WIDTH/2.0*(0.5+0.5*$kfx_quality))", "HEIGHT": "floor($HEIGHT/2.0*(0.5+0.5*$kfx_quality))", "PERSISTENT": true},
     {}
   ],
   "KFX": {"region": "frame"}

@@ -9,6 +9,7 @@
     {"NAME": "faceData", "TYPE": "image"},
     {"NAME": "beat", "TYPE": "float"},
     {"NAME": "iod", "TYPE": "float"},
+    {"NAME": "kfx_quality", "TYPE": "float"},
     {"NAME": "length", "TYPE": "float", "DEFAULT": 1.4, "MIN": 0.1, "MAX": 4.0, "UNIT": "s", "DOC": "how long a trail is seen"},
     {"NAME": "zoom", "TYPE": "float", "DEFAULT": 0.8, "MIN": -1.5, "MAX": 1.5, "UNIT": "1/s", "DOC": "how fast trails grow (or shrink) about the face"},
     {"NAME": "rotate", "TYPE": "float", "DEFAULT": 9.0, "MIN": -60.0, "MAX": 60.0, "UNIT": "deg/s", "DOC": "how fast they turn"},
@@ -19,7 +20,7 @@
   ],
   "PASSES": [
     {"TARGET": "clock", "WIDTH": "2", "HEIGHT": "1", "PERSISTENT": true, "FLOAT": true},
-    {"TARGET": "trail", "WIDTH": "floor($WIDTH/2.0)", "HEIGHT": "floor($HEIGHT/2.0)", "PERSISTENT": true},
+    {"TARGET": "trail", "WIDTH": "floor($WIDTH/2.0*(0.5+0.5*$kfx_quality))", "HEIGHT": "floor($HEIGHT/2.0*(0.5+0.5*$kfx_quality))", "PERSISTENT": true},
     {}
   ],
   "KFX": {"region": "frame"}

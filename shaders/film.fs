@@ -16,15 +16,20 @@
     {"TARGET": "bright", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)"},
     {"TARGET": "across", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)"},
     {"TARGET": "slow", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)"},
-    {"TARGET": "grainNow", "WIDTH": "256*(1+min(1,floor($HEIGHT/1620))+2*min(1,floor($HEIGHT/3240)))", "HEIGHT": "256*(1+min(1,floor($HEIGHT/1620))+2*min(1,floor($HEIGHT/3240)))"},
+    {"TARGET": "fine", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)", "FILTER": "nearest"},
     {}
   ],
-  "IMPORTED": {"grainTile": {"PATH": "textures/grain.png", "FILTER": "nearest"}},
+  "IMPORTED": {"grainTile": {"PATH": "textures/grain.png", "FILTER": "nearest", "WRAP": "repeat"}},
   "KFX": {"region": "frame"}
 }*/
 
 // On llvmpipe whatever a pixel of the last pass computes from knobs alone is computed for every
-// pixel anew, so the small passes hand over finished numbers and the last one only joins them.
+// pixel anew, and a bilinear read costs it twice a nearest one. So the corners and the small
+// passes hand over finished numbers, enlarged beforehand, and the last one only joins them.
+
+varying vec2 grain_at;
+varying vec2 aside;
+varying float strength;
 
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
 
@@ -48,7 +53,7 @@ vec4 hot(ivec2 at) {
 
 void main() {
     vec2 p = isf_FragNormCoord;
-    float stock = min(fade * 4.0, 1.0);
+    float stock = fade * 4.0;
     if (PASSINDEX == 0) {
         ivec2 at = ivec2(p * IMG_SIZE(inputImage)) - 4;
         gl_FragColor = 0.25 * (hot(at) + hot(at + ivec2(4, 0)) + hot(at + ivec2(0, 4)) + hot(at + 4));
@@ -64,20 +69,15 @@ void main() {
         float gain = (1.0 - vignette * t * (2.0 - t)) * (1.0 - 0.10 * stock);
         gl_FragColor = vec4(light * gain + vec3(0.055, 0.057, 0.065) * stock, gain + 0.057 * stock);
     } else if (PASSINDEX == 3) {
-        // The same tile every frame, moved by the R2 sequence (Roberts 2018): takes match.
-        // Over 1620 lines a clump covers two pixels. Under 720 lines a pixel is a larger piece
-        // of the film, and its grain averages out.
-        float frame = mod(float(FRAMEINDEX), 4096.0) + kfx_seed * 17.0;
-        ivec2 offset = ivec2(fract(frame * vec2(0.7548777, 0.5698403)) * 256.0);
-        ivec2 at = ivec2(gl_FragCoord.xy) / (int(RENDERSIZE.x) / 256) + offset;
-        vec3 noise = texelFetch(grainTile, at & 255, 0).rgb - 0.5;
-        noise = mix(noise.ggg, noise, colour_grain);
-        float strength = grain * 4.0 * (1.0 - 0.10 * stock) * clamp(IMG_SIZE(inputImage).y / 720.0, 0.45, 1.0);
-        gl_FragColor = vec4(0.5 + noise * strength, 1.0);
+        gl_FragColor = IMG_NORM_PIXEL(slow, p);
     } else {
         vec4 plate = IMG_THIS_PIXEL(inputImage);
-        vec4 light = IMG_NORM_PIXEL(slow, p);
-        vec3 noise = texelFetch(grainNow, ivec2(gl_FragCoord.xy) & (textureSize(grainNow, 0) - 1), 0).rgb - 0.5;
+        // Read up to two pixels aside, each pixel its own way (interleaved gradient noise, Jimenez
+        // 2014): that dithers the glow's steps of four pixels, and stands still.
+        float d = fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715))));
+        vec4 light = IMG_NORM_PIXEL(fine, p + (vec2(d, fract(d * 7.0)) - 0.5) * aside);
+        vec3 noise = IMG_NORM_PIXEL(grainTile, grain_at).rgb - 0.5;
+        noise = mix(noise.ggg, noise, colour_grain) * strength;
         float y = luma(plate.rgb);
         float body = 0.35 + y * (1.0 - y) * (2.6 - 1.3 * y);
         gl_FragColor = vec4(plate.rgb * (light.a - light.rgb) + light.rgb + noise * body, plate.a);

@@ -14,7 +14,7 @@
     {"NAME": "tint", "TYPE": "color", "DEFAULT": [0.42, 0.62, 1.0, 1.0], "DOC": "light of the coloured flash; pure red is softened"}
   ],
   "PASSES": [
-    {"TARGET": "past", "WIDTH": "2", "HEIGHT": "1", "FLOAT": true, "PERSISTENT": true},
+    {"TARGET": "past", "WIDTH": "3", "HEIGHT": "1", "FLOAT": true, "PERSISTENT": true},
     {}
   ],
   "KFX": {"region": "frame", "pointwise": true}
@@ -47,17 +47,21 @@ void main() {
         float rise = clamp((now.x + 0.017) / attack, 0.0, 1.0);
         float e = amount * now.z * rise * rise * (3.0 - 2.0 * rise) * exp(-max(0.0, now.x - attack) / decay);
         float side = 6.2832 * fract(now.w * 0.61803 + kfx_seed * 0.377);
-        // What the whole frame shares is worked out here, once: strength, exposure, side of the leak.
-        gl_FragColor = gl_FragCoord.x < 1.0 ? now : vec4(e, exp2(4.6 * e), cos(side), sin(side));
+        // What the whole frame shares is worked out here, once: strength, exposure, side of the leak;
+        // what is left of the shadows, guard against red.
+        vec4 one = vec4(e, exp2(4.6 * e), cos(side), sin(side));
+        vec4 two = vec4(1.0 - e * e * vec3(0.62, 0.60, 0.56), min(e * 16.0, 1.0));
+        gl_FragColor = gl_FragCoord.x < 1.0 ? now : gl_FragCoord.x < 2.0 ? one : two;
         return;
     }
     vec4 plate = IMG_THIS_PIXEL(inputImage);
-    vec4 now = texelFetch(past, ivec2(1, 0), 0);
+    vec4 now = texelFetch(past, ivec2(1, 0), 0), rest = texelFetch(past, ivec2(2, 0), 0);
     vec3 p = plate.rgb, c = p;
     float e = now.x;
     if (design == 0) {                 // the shutter hung: highlights run over first, blacks hold longest
-        c = p * now.y / (1.0 + p * (now.y - 1.0));
-        c = 1.0 - (1.0 - c) * (1.0 - e * e * vec3(0.62, 0.60, 0.56));
+        vec3 d = 1.0 + p * (now.y - 1.0);             // p·y / d, with one division for three
+        c = p * (now.y / (d.r * d.g * d.b)) * (d.gbr * d.brg);
+        c = 1.0 - (1.0 - c) * rest.rgb;
     } else if (design == 1) {          // a gelled strobe: it paints what reflects it
         vec3 lamp = mix(vec3(1.0), tint.rgb * 9.0, e);
         c = p * lamp / (1.0 + p * max(lamp - 1.0, 0.0));
@@ -75,6 +79,6 @@ void main() {
         c = 1.0 - (1.0 - p) / (1.0 + light + light * light);
     }
     // Saturated red (r of r+g+b above 0.8) is the dangerous colour: a flash never makes it.
-    c += max(0.0, 0.28 * c.r - c.g - c.b) * min(e * 16.0, 1.0) * vec3(0.0, 0.6, 0.4);
+    c.gb += max(0.0, 0.28 * c.r - c.g - c.b) * rest.a * vec2(0.6, 0.4);
     gl_FragColor = vec4(c, plate.a);
 }

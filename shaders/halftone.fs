@@ -17,7 +17,7 @@
     {"NAME": "pulse", "TYPE": "float", "DEFAULT": 0.25, "MIN": 0.0, "MAX": 1.0, "DOC": "dots swell on the beat"}
   ],
   "PASSES": [
-    {"TARGET": "tone", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)"},
+    {"TARGET": "tone", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)", "REACH_IOD": 0.35},
     {"TARGET": "sheets", "WIDTH": "8", "HEIGHT": "2", "FLOAT": true},
     {}
   ],
@@ -101,6 +101,7 @@ vec3 printed(vec4 plate, vec4 slow, float cover, vec3 pin, vec2 turn, float skin
             float top = max(max(sharp.r, sharp.g), max(sharp.b, 1e-3));
             float black = 1.0 - top;
             vec3 under = ((top - sharp) / top * 1.05 + 0.12 * black) * bold;   // with some grey of three colours under the key
+            under *= vec3(1.0, 0.95, 0.74);          // yellow ink is the purest: with as much of it skin turns orange
             float key = black * (0.25 + 0.75 * black) * bold;
             c *= mix(vec3(1.0), vec3(0.06, 0.64, 0.88), inked(under.r, screen(q, 0.9659, 0.2588), soft));
             c *= mix(vec3(1.0), vec3(0.90, 0.10, 0.47), inked(under.g, screen(q, 0.2588, 0.9659), soft));

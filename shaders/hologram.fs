@@ -12,7 +12,7 @@
     {"NAME": "beat", "TYPE": "float"},
     {"NAME": "energy", "TYPE": "float"},
     {"NAME": "opacity", "TYPE": "float", "DEFAULT": 0.8, "MIN": 0.0, "MAX": 1.0, "DOC": "how much of the living face the projection hides"},
-    {"NAME": "pitch", "TYPE": "float", "DEFAULT": 0.05, "MIN": 0.015, "MAX": 0.12, "UNIT": "iod", "DOC": "distance of the lines"},
+    {"NAME": "pitch", "TYPE": "float", "DEFAULT": 0.036, "MIN": 0.015, "MAX": 0.12, "UNIT": "iod", "DOC": "distance of the lines"},
     {"NAME": "speed", "TYPE": "float", "DEFAULT": 0.12, "MIN": -1.0, "MAX": 1.0, "UNIT": "iod/s", "DOC": "how fast the lines climb"},
     {"NAME": "tear", "TYPE": "float", "DEFAULT": 0.35, "MIN": 0.0, "MAX": 1.0, "DOC": "how far slices slip sideways on a hit"},
     {"NAME": "every", "TYPE": "float", "DEFAULT": 2.0, "MIN": 0.25, "MAX": 16.0, "UNIT": "beats", "DOC": "a hit so often; it settles within half a beat"},
@@ -91,30 +91,34 @@ void main() {
     float y = luma(here), alive = max(parts.b, parts.a);
     float drawn = length(vec2(luma(e) - luma(w), n - s)) / (key + 0.05);
 
-    // No line is finer than pixels can show; towards the oval they thin out until none is left.
+    // No line is finer than pixels can show: on small faces they run together. Towards the oval they
+    // thin out and go dim, so that the light ends nowhere in particular.
     float line = 0.5 + 0.5 * cos(6.2831853 * (row - speed * TIME) / max(pitch, 3.4 / scale));
-    float soft = 0.18;
-    float cover = smoothstep(-soft, soft, uv.a * (1.25 + soft) - 0.25 - (1.0 - line)) * smoothstep(0.0, 0.2, uv.a);
-    float lines = 0.28 + 1.25 * line * line;
+    line = mix(0.66, line, clamp(pitch * scale / 4.5, 0.6, 1.0));
+    float soft = 0.30, within = smoothstep(1.0, 0.58, length((uv.xy - vec2(0.5, 0.52)) * vec2(2.0, 1.96)));
+    float fade = within * smoothstep(0.0, 0.75, uv.a);
+    float cover = smoothstep(-soft, soft, fade * (1.35 + soft) - 0.35 - (1.0 - line)) * sqrt(fade);
+    float lines = 0.30 + 1.20 * line * line;
 
     // Deep blue, the projector's colour, white: light only adds, shadows are the room behind it.
     float g = luma(seen), k = min(y / key, 2.0);
     float v = k * k * k * 0.34;
     vec3 tint = colour.rgb;
-    vec3 ghost = tint * tint * (0.03 + 0.34 * k * k) + tint * v * 1.25 + vec3(0.85, 0.97, 1.0) * v * v * 0.9;
+    vec3 ghost = tint * tint * (0.02 + 0.24 * k * k) + tint * v * 1.25 + vec3(0.85, 0.97, 1.0) * v * v * 1.3;
     ghost += mix(tint, vec3(1.0), 0.30) * smoothstep(0.06, 0.75, drawn) * 0.85;      // features are drawn with light
     ghost += max(seen - g, 0.0) * 0.9 * split * k;                        // the parted colours alone
     float band = fract(row * 0.31 - 0.16 * TIME);
     float scan = exp(-band * 14.0) * 0.35;
     float flicker = 0.95 + 0.05 * chance(tick, 11) - 0.30 * step(0.96, chance(tick, 3));
-    float edge = pow(clamp(1.0 - normal.z, 0.0, 1.0), 2.0) * smoothstep(0.0, 0.3, uv.a);
+    float edge = pow(clamp(1.0 - normal.z, 0.0, 1.0), 2.0) * smoothstep(0.0, 0.75, uv.a) * (0.35 + 0.65 * within);
     vec3 light = ghost + mix(tint, vec3(1.0), 0.25) * (edge * rim * (0.30 + 1.5 * v) + scan * (0.10 + 2.0 * v));
     light += smoothstep(0.66, 0.95, y) * 0.5 * alive;                   // sparks in the eyes stay white
     light *= lines * flicker * (1.0 + 0.6 * exp(-since * 6.0));
-    light = 1.0 - exp(-1.35 * light);
+    light = 1.0 - exp(-1.2 * light);
 
+    float hidden = smoothstep(1.0, 0.50, length((there.xy - vec2(0.5, 0.52)) * vec2(2.0, 1.96))) * smoothstep(0.0, 1.0, gone);
     // Behind the ghost the skin goes dim and cold; eyes and teeth let more of the living face through.
-    vec3 dim = mix(plate.rgb, mix(plate.rgb, vec3(luma(plate.rgb)), 0.75) * vec3(0.10, 0.20, 0.34), smoothstep(0.05, 0.9, gone) * opacity * (1.0 - 0.6 * alive));
+    vec3 dim = mix(plate.rgb, mix(plate.rgb, vec3(luma(plate.rgb)), 0.75) * vec3(0.10, 0.20, 0.34), hidden * opacity * (1.0 - 0.6 * alive));
     vec3 shown = 1.0 - (1.0 - dim) * (1.0 - light * cover * opacity * (1.0 - 0.35 * alive));
     gl_FragColor.rgb = shown;
 }

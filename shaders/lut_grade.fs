@@ -30,8 +30,8 @@ vec3 tetrahedron(sampler2D t, vec3 q, int n, int row) {
     vec3 i = min(floor(q), float(n - 2));
     vec3 f = q - i;
     bool rg = f.r >= f.g, gb = f.g >= f.b, rb = f.r >= f.b;
-    float most = max(f.r, max(f.g, f.b)), least = min(f.r, min(f.g, f.b));
-    float middle = f.r + f.g + f.b - most - least;
+    float high = max(f.r, f.g), low = min(f.r, f.g);
+    float most = max(high, f.b), least = min(low, f.b), middle = max(low, min(high, f.b));
     ivec2 whole = ivec2(1, n + 1);
     ivec2 first = rg && rb ? ivec2(1, 0) : (!rg && gb ? ivec2(0, 1) : ivec2(0, n));
     ivec2 second = whole - (rb && gb ? ivec2(0, n) : (rg && !gb ? ivec2(0, 1) : ivec2(1, 0)));

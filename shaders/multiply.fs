@@ -87,7 +87,8 @@ float cut(vec2 p, float late, vec3 head, bool head_only) {
     float a = smoothstep(0.35, 0.80, matte_then(late, vec2(p.x, abs(p.y))));   // below the picture the clothes go on, mirrored
     vec2 d = (p - head.xy) * vec2(IMG_SIZE(inputImage).x / IMG_SIZE(inputImage).y, 1.0) / max(head.z, 0.01);
     if (head_only) a *= smoothstep(-2.35, -1.7, d.y) * (1.0 - smoothstep(1.5, 2.2, length(d * vec2(1.0, 0.8))));
-    return abs(p.x - 0.5) < 0.5 && abs(p.y) < 1.0 ? a : 0.0;
+    // Who is cut off by the picture's edge ends in the dark, not on a line.
+    return a * (1.0 - smoothstep(0.45, 0.5, abs(p.x - 0.5))) * (1.0 - smoothstep(0.9, 1.0, abs(p.y)));
 }
 
 // Frames a beat, from the whole of what is remembered.

@@ -74,12 +74,18 @@ void main() {
     float form = 0.30 + 0.95 * y;
     float gloss = smoothstep(0.55, 1.0, y);
     float rim = pow(clamp(1.0 - normal.z, 0.0, 1.0), 2.0);
-    vec3 skin = sky * form * 1.25 + (plate.rgb * 0.5 + c[1] * 0.35 + c[2] * 0.12) * y * y * (0.24 + 0.25 * gloss) + c[2] * rim * (0.03 + 0.22 * y);
+    // Between the clouds the skin itself is dusk, not a hole: its form shows in the colour of the night.
+    vec3 dusk = plate.rgb * (0.10 + 0.20 * c[2]) + c[1] * 0.10 + c[2] * 0.07;
+    vec3 skin = sky * form * 1.25 + dusk * y * (0.55 + 1.1 * y + 0.8 * gloss * y) + c[2] * rim * (0.03 + 0.22 * y);
+    // Lips keep their drawing and a breath of blood under the same sky: no seam runs round the mouth.
+    skin += plate.rgb * plate.rgb * (0.20 * parts.g);
     skin = 1.0 - exp(-1.5 * skin);
 
     // The gas itself draws the border; eyes and teeth are looked at from this side of the sky.
-    float cover = smoothstep(0.04, 0.80, uv.a + 0.42 * (far.g - 0.45) * (1.0 - uv.a));
-    cover *= (1.0 - parts.b) * (1.0 - parts.a) * (1.0 - 0.45 * parts.g) * amount;
+    float cover = smoothstep(0.04, 0.85, uv.a + 0.42 * (far.g - 0.45) * (1.0 - uv.a));
+    vec2 oval = (uv.xy - vec2(0.5, 0.52)) * vec2(2.0, 1.96);
+    cover *= smoothstep(1.06, 0.84, length(oval) + 0.35 * (0.45 - far.g));     // it thins out unevenly, as gas does
+    cover *= (1.0 - parts.b) * (1.0 - parts.a) * (1.0 - 0.12 * parts.g) * amount;
     vec2 eye = (vec2(abs(uv.x - 0.5), uv.y) - vec2(0.146, 0.677)) / vec2(0.070, 0.026);
     cover *= 1.0 - 0.30 * exp(-dot(eye, eye));      // lids stay lids, open a hair's breadth or shut
     vec3 result = mix(plate.rgb, skin, cover);

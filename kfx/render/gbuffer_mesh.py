@@ -150,6 +150,12 @@ def _starts() -> tuple[int, ...]:
     return tuple(np.cumsum([0, *(len(contour) for contour, _, _ in _CONTOURS[:-1])]).tolist())
 
 
+def facing(face: Face) -> facemesh.Array:
+    """(478,) 1 where the skin of `face` faces the camera, 0 where it turns away or is hidden."""
+    areas = _areas(face.landmarks)
+    return _facing(face, areas, _normals(areas) * np.float32([1, -1, -1]))
+
+
 def _facing(face: Face, areas: facemesh.Array, normals: facemesh.Array) -> facemesh.Array:
     """(478,) 1 where the skin faces the camera, 0 where it turns away.
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from functools import cache
+from collections.abc import Iterable, Mapping, Sequence
 
 import cv2
 import moderngl
 import numpy as np
 
 from kfx import canonical as c
-from kfx.render import facemesh, gaze
+from kfx.render import facemesh, gaze, held_mesh
 from kfx.render.gpu import Gpu
 from kfx.render.still import AS_TAKEN, Mouth, Scene, Still, View
-from kfx.render.warp import SHARP
+from kfx.render.warp import NO_LIGHTS, SHARP, STILL_PX
 from kfx.types import Face, Landmarks, Pixels
 
 _VERTEX = """
@@ -64,9 +64,7 @@ void main() { colour = vec4(texelFetch(scene, ivec2(gl_FragCoord.xy), 0).rgb, am
 _FIELDS = ("position", "source", "alpha", "tint", "lift")
 _OVER = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ZERO, moderngl.ONE)
 _INNER = np.array(c.INNER_LIPS)
-_ACROSS = np.array([0, *range(19, 10, -1), 10, *range(9, 0, -1)])  # the point on the other lip
-_UPPER = np.arange(20) < 10
-FEATHER_IOD = 0.16  # a face set into a live frame comes in over so much inside its oval
+FAINT = 0.7  # cover
 SLIVER_IOD2 = 0.004  # a triangle of so little area is drawn though it faces away
 LASH_IOD = 0.03  # half the height of the soft edge of a shut lid
 LIP_NEARER_IOD = 0.6  # three times how much nearer lips are drawn than they are
@@ -82,8 +80,9 @@ class Held:
         self._skin = facemesh.skin_triangles()
         self._whole = np.concatenate([self._skin, facemesh.ring_triangles()])
         count = 478 + 36 * len(facemesh.RINGS)
-        self._vertices = gpu.ctx.buffer(reserve=count * 44)
-        self._indices = gpu.ctx.buffer(reserve=self._whole.nbytes)
+        position, mesh = held_mesh.grid(size)
+        self._vertices = gpu.ctx.buffer(reserve=max(count, len(position)) * 44)
+        self._indices = gpu.ctx.buffer(reserve=max(self._whole.nbytes, mesh.nbytes))
         self._program = gpu.program(_FRAGMENT, vertex=_VERTEX)
         self._program["frame"].value = size
         # Twelve reads over a whole frame cost llvmpipe 18 ms at 720p, one of a finer copy 6 ms.
@@ -101,6 +100,8 @@ class Held:
         self._mix = gpu.program(_MIX)
         self._mix_array = gpu.ctx.vertex_array(self._mix, [])
         self._kept: list[tuple[Pixels, bool, moderngl.Texture]] = []
+        self._plate: tuple[Pixels, moderngl.Texture] | None = None
+        self._hidden: dict[int, tuple[Face, facemesh.Array | np.float32]] = {}
 
     def release(self) -> None:
         """Give textures and programs back."""
@@ -119,30 +120,50 @@ class Held:
         scene: Scene,
         driven: list[tuple[Face, Landmarks]],
         mix: float,
+        *,
+        plate: Pixels | None = None,
+        lights: Mapping[int, facemesh.Array] = NO_LIGHTS,
     ) -> bool:
         """Draw `scene` into `spare`, each (placed face, driven landmarks) moved, far ones first.
 
-        `canvas` holds the live frame. True: `spare` is the result. False, if `mix` is below 1:
-        the result has been mixed into `canvas`.
+        `canvas` holds the live frame, untouched if `plate` names it: then stills of the moment
+        are read there. `lights` (478,) by slot are factors on what is drawn. True: `spare` is the
+        result. False, if `mix` is below 1: the result has been mixed into `canvas`.
         """
-        self.forget(scene)
+        self._plate = None if plate is None else (plate, canvas)
+        self._hidden.clear()
         target = self._gpu.target(spare)
         if not scene.whole or not scene.stills:
             self._gpu.copy(canvas, spare)
         else:
             pixels = next(iter(scene.stills.values())).pixels
-            if scene.view == AS_TAKEN:
+            if scene.flow is not None:
+                position, mesh = held_mesh.grid(self._size)
+                source = held_mesh.taken(position, scene.view, scene.flow, self._size)
+                picture, mesh = self._texture(pixels), held_mesh.flowing(position, source, mesh)
+                self._gpu.copy(picture, spare)  # most of a picture stands
+                if mesh.size:
+                    self._gpu.linear.use(0)
+                    self._triangles(target, picture, position, source, mesh, fine=True)
+            elif scene.view == AS_TAKEN:
                 self._gpu.copy(self._texture(pixels), spare)
             else:
                 corners = np.float32([[0, 0], [1, 0], [0, 1], [1, 1]]) * np.float32(self._size)
                 mesh = np.uint32([[0, 1, 2], [1, 3, 2]])
                 picture = self._texture(pixels, fine=self._fine)
-                source = _taken(corners, scene.view)
+                source = held_mesh.taken(corners, scene.view)
                 self._triangles(target, picture, corners, source, mesh, fine=self._fine)
         for placed, points in sorted(driven, key=lambda one: one[0].iod):
+            still, light = scene.stills[placed.slot], lights.get(placed.slot)
+            view = scene.view if scene.whole else None
+            lies = float(np.abs(points[:, :2] - placed.landmarks[:, :2]).max()) < STILL_PX
+            plain = view == AS_TAKEN and light is None and still.tint is None
+            if plain and lies and placed.slot not in scene.mouths:
+                continue  # the picture shows this face as it is
             if placed.slot in scene.under:
-                self._face(target, scene, scene.under[placed.slot], placed, points)
-            self._face(target, scene, scene.stills[placed.slot], placed, points)
+                under = scene.under[placed.slot]
+                self._face(target, under, placed, points, view, light, over=still.cover)
+            self._face(target, still, placed, points, view, light, flow=scene.flow)
             mouth = scene.mouths.get(placed.slot)
             if mouth is not None:
                 self._mouth(target, mouth, points, placed)
@@ -157,47 +178,79 @@ class Held:
         ctx.disable(moderngl.BLEND)
         return False
 
+    def lay_over(
+        self, canvas: moderngl.Texture, layers: Sequence[tuple[Still, Face, Landmarks]]
+    ) -> None:
+        """Draw stills over faces of `canvas`: each with the face as shown, and where it lies."""
+        self._plate = None
+        self._hidden.clear()
+        for still, placed, points in layers:
+            self._face(self._gpu.target(canvas), still, placed, points)
+
     def _face(
         self,
         target: moderngl.Framebuffer,
-        scene: Scene,
         still: Still,
         placed: Face,
         points: Landmarks,
+        view: View | None = None,
+        light: facemesh.Array | None = None,
+        *,
+        over: facemesh.Array | None = None,
+        flow: facemesh.Array | None = None,
     ) -> None:
+        """One face; with `view` that of a whole still, `over` is the cover of what comes later."""
         picture = self._texture(still.pixels)
-        if scene.whole:
+        if view is not None:
             base, moved = facemesh.with_rings(placed.landmarks, points, placed.iod)
-            source, alpha, mesh = _taken(base[:, :2], scene.view), None, self._whole
+            source = held_mesh.taken(base[:, :2], view, flow, self._size)
+            alpha, mesh = None, self._whole
         else:
             base, moved, source = still.face.landmarks, points, still.face.landmarks[:, :2]
-            cover = _feather() if still.cover is None else still.cover
+            cover = held_mesh.feather() if still.cover is None else still.cover
             alpha, mesh = cover * np.float32(placed.presence), self._skin
+            for face in (still.face, placed):
+                alpha = alpha * self._unhidden(face)
+        tint = held_mesh.toned(still.tint, light, len(base))
         # Slivers in the corners of a shut mouth may be turned over, and open up later.
         sliver = SLIVER_IOD2 * placed.iod**2
-        still_iod2 = sliver if scene.whole else SLIVER_IOD2 * still.face.iod**2
+        still_iod2 = sliver if view is not None else SLIVER_IOD2 * still.face.iod**2
         facing = facemesh.signed_areas(base, mesh) > -still_iod2
-        if not scene.whole:
-            facing &= facemesh.signed_areas(moved, mesh) > -sliver
+        area = facemesh.signed_areas(moved, mesh)
+        if alpha is not None:
+            facing &= area > -sliver
+            facing &= held_mesh.seen(mesh, alpha)
+        if over is not None:
+            facing &= held_mesh.bared(mesh, over * np.float32(placed.presence))
         facing[len(self._skin) :] = True
         skin = len(c.canonical().triangles)
         eyes = slice(skin, skin + len(c.canonical().eye_triangles))
-        facing[eyes] &= facemesh.signed_areas(moved, mesh[eyes]) > 0  # a shut eye isn't seen
+        facing[eyes] &= area[eyes] > 0  # a shut eye isn't seen
         # A jaw that drops takes the lip along behind the chin, which must not cover it.
-        near = moved[mesh, 2].sum(axis=1) - np.float32(LIP_NEARER_IOD * placed.iod) * _lip(
+        near = moved[mesh, 2].sum(axis=1) - np.float32(LIP_NEARER_IOD * placed.iod) * held_mesh.lip(
             len(mesh)
         )
         mesh = mesh[facing]
         mesh = mesh[np.argsort(-near[facing], kind="stable")]
-        self._triangles(target, picture, moved[:, :2], source, mesh, alpha, still.tint)
+        self._triangles(target, picture, moved[:, :2], source, mesh, alpha, tint)
+        if alpha is not None and alpha.max() < FAINT:
+            return  # a hint of a face: whose looks and lashes nobody sees
         for lids, iris in gaze.EYES:
             index = np.array(lids)
+            if over is not None and over[index].min() > 1.0 - held_mesh.SEEN:
+                continue  # nothing is left of this eye
             looks = gaze.look(base, moved, source, lids, iris, placed.iod)
             if looks is not None:
-                over = np.ones(33, np.float32) if alpha is None else np.repeat(alpha[iris], 33)
-                tone = None if still.tint is None else still.tint[index].mean(axis=0)
-                self._triangles(target, picture, *looks, gaze.mesh(), over, tone)
-            self._lashes(target, picture, index, placed, moved, source, still)
+                eye = np.ones(33, np.float32) if alpha is None else np.repeat(alpha[iris], 33)
+                tone = None if tint is None else tint[index].mean(axis=0)
+                self._triangles(target, picture, *looks, gaze.mesh(), eye, tone)
+            self._lashes(target, picture, index, placed, moved, source, alpha, tint)
+
+    def _unhidden(self, face: Face) -> facemesh.Array | np.float32:
+        """`held_mesh.unhidden`, once a picture for each face."""
+        if id(face) not in self._hidden:
+            self._hidden[id(face)] = (face, held_mesh.unhidden(face))
+        return self._hidden[id(face)][1]
 
     def _lashes(
         self,
@@ -207,7 +260,8 @@ class Held:
         placed: Face,
         moved: facemesh.Array,
         source: facemesh.Array,
-        still: Still,
+        cover: facemesh.Array | None,
+        tint: facemesh.Array | None,
     ) -> None:
         """The upper lid's edge drawn softly over the seam of an eye that shuts."""
         upper, lower = lids[:9], lids[[0, *range(15, 7, -1)]]
@@ -225,11 +279,11 @@ class Held:
         up_taken = up_taken * np.float32(np.hypot(*up) / max(float(np.hypot(*up_taken)), 1e-6))
         position = np.concatenate([edge + up, edge, edge - up])
         from_ = np.concatenate([taken + up_taken, taken, taken + 0.2 * up_taken])
-        fade = np.sin(np.linspace(0.0, np.pi, 9)) ** 0.5 * shut * placed.presence
-        fade *= 1.0 if still.cover is None else still.cover[upper]
+        fade = np.sin(np.linspace(0.0, np.pi, 9)) ** 0.5 * shut
+        fade *= placed.presence if cover is None else cover[upper]
         alpha = np.concatenate([np.zeros(9), fade, np.zeros(9)]).astype(np.float32)
-        tone = None if still.tint is None else still.tint[upper].mean(axis=0)
-        self._triangles(target, picture, position, from_, _strip_mesh(), alpha, tone)
+        tone = None if tint is None else tint[upper].mean(axis=0)
+        self._triangles(target, picture, position, from_, held_mesh.strip_mesh(), alpha, tone)
 
     def _mouth(
         self, target: moderngl.Framebuffer, mouth: Mouth, points: Landmarks, placed: Face
@@ -239,14 +293,14 @@ class Held:
         Where lips are shut it is the live seam that is laid over the still's.
         """
         lips = points[_INNER, :2]
-        gap = np.linalg.norm(lips[_ACROSS] - lips, axis=1)
+        gap = np.linalg.norm(lips[held_mesh.ACROSS] - lips, axis=1)
         soft = np.float32(LIP_IOD * placed.iod)
         inwards = np.minimum(soft / np.maximum(gap, 1e-6), 0.3)[:, None]
         wide = soft / max(float(np.linalg.norm(lips[10] - lips[0])), 1e-6)
-        moved, source = (_band(one, inwards, wide) for one in (lips, mouth.lips))
-        alpha = np.float32(placed.presence * mouth.opacity) * _mouth_cover()
+        moved, source = (held_mesh.band(one, inwards, wide) for one in (lips, mouth.lips))
+        alpha = np.float32(placed.presence * mouth.opacity) * held_mesh.mouth_cover()
         texture = self._texture(mouth.pixels)
-        self._triangles(target, texture, moved, source, _mouth_mesh(), alpha, mouth.tone)
+        self._triangles(target, texture, moved, source, held_mesh.mouth_mesh(), alpha, mouth.tone)
 
     def _triangles(
         self,
@@ -272,6 +326,7 @@ class Held:
         target.use()
         target.viewport = (0, 0, *self._size)
         picture.use(0)
+        (self._gpu.linear if fine else self._gpu.nearest).use(0)
         ctx = self._gpu.ctx
         if fine:
             self._fine_array.render(moderngl.TRIANGLES, vertices=mesh.size)
@@ -285,6 +340,8 @@ class Held:
 
     def _texture(self, pixels: Pixels, *, fine: bool = False) -> moderngl.Texture:
         """The picture on the GPU, or a copy of twice its size; kept while a scene shows it."""
+        if self._plate is not None and self._plate[0] is pixels and not fine:
+            return self._plate[1]
         for kept, twice, texture in self._kept:
             if kept is pixels and twice == fine:
                 return texture
@@ -299,10 +356,11 @@ class Held:
         self._kept.append((pixels, fine, texture))
         return texture
 
-    def forget(self, scene: Scene | None = None) -> None:
-        """Textures that the scene doesn't show go back to the pool."""
+    def forget(self, scene: Scene | None = None, layers: Iterable[Still] = ()) -> None:
+        """Textures that neither the scene nor a layer shows go back to the pool."""
         scenes = [] if scene is None else [scene.stills, scene.under, scene.mouths]
         shown = [one.pixels for kind in scenes for one in kind.values()]  # type: ignore[attr-defined]
+        shown += [one.pixels for one in layers]
         stay = []
         for kept in self._kept:
             if any(kept[0] is one for one in shown):
@@ -310,83 +368,3 @@ class Held:
             else:
                 self._gpu.release(kept[2])
         self._kept = stay
-
-
-def _taken(points: facemesh.Array, view: View) -> facemesh.Array:
-    """Points of the frame, in pixels of the still that `view` shows."""
-    scale, x, y = view
-    return ((points - np.float32([x, y])) / np.float32(scale)).astype(np.float32)
-
-
-def _band(lips: facemesh.Array, inwards: facemesh.Array, wide: float) -> facemesh.Array:
-    """(40, 2): the contour moved out into the lips, then in by a share of the opening.
-
-    `wide` is the softness as a share of the mouth's width.
-    """
-    across = (lips[_ACROSS] - lips) * inwards
-    along = (lips[10] - lips[0]) * np.float32(wide)
-    up = np.float32([along[1], -along[0]])
-    out = np.where(_UPPER[:, None], up, -up) * np.float32(0.6)
-    across[0], across[10] = 1.5 * along, -1.5 * along
-    out[0], out[10] = -0.6 * along, 0.6 * along
-    return np.concatenate([lips + out, lips + across]).astype(np.float32)
-
-
-@cache
-def _mouth_cover() -> facemesh.Array:
-    """(40,) nothing outside, all inside, little in the corners."""
-    inner = np.ones(20, np.float32)
-    inner[[0, 10]] = 0.0
-    inner[[1, 9, 11, 19]] = 0.7
-    return np.concatenate([np.zeros(20, np.float32), inner])
-
-
-@cache
-def _strip_mesh() -> facemesh.Triangles:
-    """Two rows of quads between three rows of nine vertices."""
-    first = [9 * row + k for row in (0, 1) for k in range(8)]
-    return np.array([t for i in first for t in ((i, i + 1, i + 10), (i, i + 10, i + 9))], np.uint32)
-
-
-@cache
-def _mouth_mesh() -> facemesh.Triangles:
-    """A soft rim of 20 quads and the filling between upper and lower lip."""
-    triangles = []
-    for i in range(20):
-        j = (i + 1) % 20
-        triangles += [(i, 20 + i, 20 + j), (i, 20 + j, j)]
-    for k in range(10):
-        a, b, d, e = k, k + 1, (20 - k) % 20, 19 - k
-        triangles += [(20 + a, 20 + b, 20 + e)]
-        triangles += [(20 + a, 20 + e, 20 + d)] if d != a else []
-    return np.array(triangles, np.uint32)
-
-
-@cache
-def _lip(count: int) -> facemesh.Array:
-    """(count,) 1 for triangles of the lips, 0 for others, in the order of the skin's."""
-    shape = c.canonical().vertices[:, :2]
-    middle = shape[c.canonical().triangles].mean(axis=1)
-    inside = [_encloses(shape[list(ring)], middle) for ring in (c.OUTER_LIPS, c.INNER_LIPS)]
-    result = np.zeros(count, np.float32)
-    result[: len(middle)] = inside[0] & ~inside[1]
-    return result
-
-
-def _encloses(ring: facemesh.Array, points: facemesh.Array) -> facemesh.Array:
-    """(n,) whether the closed `ring` (m, 2) goes round each point: even-odd rule."""
-    a, b = ring[None], np.roll(ring, -1, axis=0)[None]
-    x, y = points[:, None, 0], points[:, None, 1]
-    spans = (a[..., 1] > y) != (b[..., 1] > y)
-    rise = np.where(spans, b[..., 1] - a[..., 1], 1.0)
-    at = a[..., 0] + (y - a[..., 1]) * (b[..., 0] - a[..., 0]) / rise
-    return np.asarray((spans & (x < at)).sum(axis=1) % 2 == 1)
-
-
-@cache
-def _feather() -> facemesh.Array:
-    """(478,) 0 on the oval, 1 from `FEATHER_IOD` inside."""
-    shape = c.canonical().vertices
-    away = np.linalg.norm(shape[:, None] - shape[None, list(c.OVAL)], axis=2).min(axis=1)
-    t = np.clip(away / FEATHER_IOD, 0.0, 1.0)
-    return np.asarray(t * t * (3 - 2 * t), np.float32)

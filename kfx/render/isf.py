@@ -3,14 +3,18 @@
 kfx's own additions stand under the header's key ``KFX``: ``region`` ("frame", "face" or "eyes":
 where the shader changes the picture at most) with ``margin_iod`` around it, ``pointwise`` (true:
 its earlier passes don't read inputImage, so that it may be joined to the pass before), and
-``history`` (``frames``, ``height``: the last pictures, for `kfx_history`). An image input may have
+``history`` (``frames``, ``height``: the last pictures, for `kfx_history`). A pass of a face's
+shader may have a ``REACH_IOD``: nothing of its target is read further than that from where the
+shader may draw, so the rest of it needn't be drawn. An image input may have
 a ``DEFAULT`` file; a float input of the name ``kfx_quality`` (0.5..1) says how finely to draw, so
 that inner passes can be smaller (``floor($WIDTH/2.0*$kfx_quality)``) and loops shorter where the
-machine is too slow; an IMPORTED image may have ``"FILTER": "nearest"`` or ``"WRAP": "repeat"``.
+machine is too slow; an IMPORTED image may have ``"FILTER": "nearest"`` or ``"WRAP": "repeat"``,
+a pass the former: its target is read so.
 """
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -20,13 +24,15 @@ from typing import Any, Literal
 
 from kfx.errors import KfxError
 from kfx.params import Bool, Choice, Knob
-from kfx.render import isf_header, isf_inputs, isf_size
+from kfx.render import isf_header, isf_inputs, isf_size, isf_tidy
 from kfx.render.isf_inputs import FACE_IMAGES, HOST_FLOATS, is_true
 
 __all__ = ["FACE_IMAGES", "HOST_FLOATS", "History", "Imported", "Pass", "Shader", "Target", "load"]
 
 REGIONS = ("frame", "face", "eyes")
 MOST_HISTORY = 600  # frames
+_BUFFERS = "PERSISTENT_BUFFERS"  # version 1
+_CHANNEL = re.compile(r"\biChannel[0-3]\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +44,8 @@ class Pass:
     height: str | None = None
     is_float: bool = False
     persistent: bool = False
+    nearest: bool = False
+    reach_iod: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +105,7 @@ class Shader:
     knob_names: Mapping[str, str] = field(default_factory=dict)  # knob → input, where they differ
     history: History | None = None
     vertex: Path | None = None
+    vertex_text: str = ""
     inputs: Mapping[str, str] = field(default_factory=dict)  # every input's name → ISF type
 
     @property
@@ -159,9 +168,12 @@ def load(path: Path) -> Shader:
         raise KfxError(f"{path}: KFX margin_iod: {margin!r} is no number")
     history = _history(path, own["history"]) if "history" in own else None
     version = str(header.get("ISFVSN", ""))
-    found = isf_inputs.read(
-        header.get("INPUTS") or [], path.parent, version=version, history=history is not None
-    )
+    entries = header.get("INPUTS") or []
+    channels = _forgotten(file.body, header)
+    if channels and isinstance(entries, list):
+        entries = [*entries, *({"NAME": name, "TYPE": "image"} for name in channels)]
+    found = isf_inputs.read(entries, path.parent, version=version, history=history is not None)
+    found.warnings += [f"{name} is declared nowhere: an image input" for name in channels]
     passes = _passes(path, header, found)
     vertex = path.with_suffix(".vs")
     keys = found.knob_names
@@ -192,6 +204,7 @@ def load(path: Path) -> Shader:
         knob_names=found.knob_names,
         history=history if "history" in found.images else None,
         vertex=vertex if vertex.is_file() else None,
+        vertex_text=isf_header.read_text(vertex) if vertex.is_file() else "",
         inputs=found.inputs,
     )
     if shader.kind != "generator" or "opaque" in shader.knobs:
@@ -201,6 +214,18 @@ def load(path: Path) -> Shader:
         knobs={**shader.knobs, "opaque": isf_inputs.OPAQUE},
         knob_names={**shader.knob_names, "opaque": "kfx_opaque"},
     )
+
+
+def _forgotten(body: str, header: Mapping[str, Any]) -> list[str]:
+    """Shadertoy's channels that a body reads and nobody has declared."""
+    plain = isf_tidy.blank(body)
+    said = json.dumps([header.get(key) for key in ("INPUTS", "IMPORTED", "PASSES", _BUFFERS)])
+    return [
+        name
+        for name in sorted(set(_CHANNEL.findall(plain)))
+        if f'"{name}"' not in said
+        and not re.search(rf"(?:#\s*define|\bsampler2D|\bsamplerCube)\s+{name}\b", plain)
+    ]
 
 
 def _history(path: Path, entry: Any) -> History:
@@ -232,7 +257,7 @@ def _passes(path: Path, header: Mapping[str, Any], found: isf_inputs.Inputs) -> 
             if unknown:
                 raise KfxError(f"{path}: PASSES[{i}] {side.upper()}: no input ${min(unknown)}")
         passes.append(one)
-    return _with_buffers(tuple(passes) or (Pass(),), header.get("PERSISTENT_BUFFERS"))
+    return _with_buffers(tuple(passes) or (Pass(),), header.get(_BUFFERS))
 
 
 def _pass(entry: Mapping[str, Any]) -> Pass:
@@ -242,6 +267,9 @@ def _pass(entry: Mapping[str, Any]) -> Pass:
             return None
         return str(value).strip() or None
 
+    reach = entry.get("REACH_IOD")
+    if isinstance(reach, bool) or not isinstance(reach, int | float) or not 0.0 <= reach <= 99.0:
+        reach = None
     target = entry.get("TARGET")
     name = target if isinstance(target, str) and re.fullmatch(r"[A-Za-z_]\w*", target) else None
     return Pass(
@@ -250,6 +278,8 @@ def _pass(entry: Mapping[str, Any]) -> Pass:
         text("HEIGHT"),
         is_float=is_true(entry.get("FLOAT")),
         persistent=is_true(entry.get("PERSISTENT")),
+        nearest=entry.get("FILTER") == "nearest",
+        reach_iod=reach,
     )
 
 
@@ -270,6 +300,7 @@ def _with_buffers(passes: tuple[Pass, ...], buffers: Any) -> tuple[Pass, ...]:
                 one.height or kept.height,
                 is_float=one.is_float or kept.is_float,
                 persistent=True,
+                reach_iod=one.reach_iod,
             )
         merged.append(one)
     return tuple(merged)

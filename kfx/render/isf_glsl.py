@@ -7,13 +7,13 @@ every image, the IMG_* functions in all their spellings, and what GLSL 1.20 and 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kfx.errors import KfxError
-from kfx.render import isf_header, isf_tidy
-from kfx.render.isf_reads import own_pixel_pattern
+from kfx.render import isf_builtins, isf_constants, isf_tidy
+from kfx.render.isf_reads import MOVES, own_pixel_pattern
 
 if TYPE_CHECKING:
     from kfx.render.isf import Shader
@@ -82,10 +82,11 @@ _VERTEX_MACROS = {
     "varying": "out",
     "attribute": "in",
 }
-_QUAD = """
+_TRIANGLE = "(gl_VertexID << 1) & 2, gl_VertexID & 2"
+_CORNERS = """
 out vec2 isf_FragNormCoord;
 void isf_vertShaderInit() {
-    isf_FragNormCoord = vec2(gl_VertexID & 1, gl_VertexID >> 1);
+    isf_FragNormCoord = vec2(%s);
     gl_Position = vec4(isf_FragNormCoord * 2.0 - 1.0, 0.0, 1.0);
 }
 """
@@ -117,19 +118,34 @@ vec4 kfx_blend(vec4 below, vec4 top) {
     return vec4(below.a == 1.0 ? mix(below.rgb, top.rgb, a) : colour, alpha);
 }
 """
+# A number that is none would stay in a buffer that remembers, and spread, for the whole show.
+_HEALED = (
+    "    if (any(isnan(isf_FragColor)) || any(isinf(isf_FragColor))) isf_FragColor = vec4(0.0);"
+)
 _MAIN = re.compile(r"\bvoid\s+main\s*\(\s*(?:void)?\s*\)")
+_COORD = re.compile(r"\bgl_FragCoord\b")
+_NO_BUTTON = {"zw": "vec2(0.0)", "z": "0.0", "w": "0.0"}
+_BUTTON = re.compile(r"\biMouse\s*\.\s*(zw|z|w)\b")  # Shadertoy's mouse has buttons too
 
 
-def fragment(shader: Shader, index: int, *, blended: bool) -> str:
-    """The fragment shader of a pass; with `blended` it draws onto the canvas by `kfx_mix`."""
+def stages(shader: Shader, index: int, *, blended: bool) -> tuple[str, str | None]:
+    """The fragment shader of a pass, and its vertex shader where that isn't the usual one.
+
+    With `blended` it draws onto the canvas by `kfx_mix`.
+    """
     body, extensions = _tidied(
         shader, shader.body, shader.path, shader.first_line, _FRAGMENT_MACROS, "isf_FragColor"
     )
-    if not _MAIN.search(isf_tidy.blank(body)):
-        raise KfxError(f"{shader.path}: there is no void main(); is the file complete?")
+    body = _named_main(shader, body)
+    if shader.types.get("iMouse") == "vec2":
+        body = _BUTTON.sub(lambda found: _NO_BUTTON[found[1]], body)
+    moves = MOVES.search(body) is not None
+    if moves:
+        body = _COORD.sub("kfx_coord", body)
     here = [name for name in map(isf_tidy.name, shader.samplers) if name not in shader.cubes]
     for name in here:
         body = own_pixel_pattern(name).sub(f"IMG_NORM_PIXEL({HERE}{name}, isf_FragNormCoord)", body)
+    body, shared = isf_constants.hoist(body, isf_tidy.blank(body), here)
     extended = [f"#extension {one} : enable" for one in extensions]
     head = [
         "out vec4 isf_FragColor;",
@@ -139,6 +155,7 @@ def fragment(shader: Shader, index: int, *, blended: bool) -> str:
         _OVER if shader.kind == "generator" else _REPLACE,
         _FUNCTIONS % {"lod": ""},
         *_declarations(shader, index),
+        *(f"flat in vec4 {name};" for name in shared),
         *(f"uniform sampler2D {HERE}{name};" for name in here),
         *(f"#define {name} {meaning}" for name, meaning in _FRAGMENT_MACROS.items()),
     ]
@@ -148,7 +165,12 @@ def fragment(shader: Shader, index: int, *, blended: bool) -> str:
     data = "gl_FragData" in body
     if data:
         head.append("vec4 kfx_data[1];")
-    tail = ["void main() {", "    isf_FragColor = vec4(0.0);", "    kfx_main();"]
+    if moves:
+        head.append("vec4 kfx_coord;")
+    head.append(isf_builtins.beside(isf_tidy.blank(body)))
+    tail = ["void main() {", "    isf_FragColor = vec4(0.0);"]
+    tail += ["    kfx_coord = gl_FragCoord;"] * moves
+    tail.append("    kfx_main();")
     tail += ["    isf_FragColor = kfx_data[0];"] * data
     if blended:
         tail.append(
@@ -157,32 +179,58 @@ def fragment(shader: Shader, index: int, *, blended: bool) -> str:
             " isf_FragColor);"
         )
         head.append(f"const bool KFX_OVER = {str(shader.kind == 'generator').lower()};")
-    body = _MAIN.sub("void kfx_main()", body)
+    elif shader.passes[index].persistent and shader.passes[index].is_float:
+        tail.append(_HEALED)
     ours = f"#line {_OURS}\n"
-    return (
+    text = (
         "\n".join([*extended, ours, *head])
         + f"\n#line {shader.first_line}\n{body}\n{ours}"
         + "\n".join([*tail, "}\n"])
     )
+    return text, _vertex(shader, index, shared)
 
 
-def vertex(shader: Shader, index: int) -> str | None:
-    """The vertex shader that came with the file, for the four corners of a quad."""
-    if shader.vertex is None:
+def _named_main(shader: Shader, body: str) -> str:
+    """The body with another name for its ``main``, which may have comments between its words."""
+    found = list(_MAIN.finditer(isf_tidy.blank(body)))
+    if not found:
+        fault = "there is no void main(); is the file complete?"
+        if "materialColorForPixel" in body or "fxColorForPixel" in body:
+            fault = "a material or effect for MadMapper alone; an ISF file has a void main()"
+        raise KfxError(f"{shader.path}: {fault}")
+    for one in reversed(found):
+        lines = "\n" * one[0].count("\n")
+        body = f"{body[: one.start()]}void kfx_main(){lines}{body[one.end() :]}"
+    return body
+
+
+def _vertex(shader: Shader, index: int, shared: Mapping[str, str]) -> str | None:
+    """The vertex shader of a pass, which works out what is `shared`; None for the usual one.
+
+    The one that came with the file draws the four corners of a quad, any other one triangle.
+    """
+    if shader.vertex is None and not shared:
         return None
-    text = isf_header.read_text(shader.vertex)
-    body, extensions = _tidied(shader, text, shader.vertex, 1, _VERTEX_MACROS, "")
+    body, extensions = "void main() { isf_vertShaderInit(); }", ()
+    if shader.vertex is not None:
+        body, extensions = _tidied(shader, shader.vertex_text, shader.vertex, 1, _VERTEX_MACROS, "")
     head = [
         *(f"#extension {one} : enable" for one in extensions),
         f"#line {_OURS}",
         _UNIFORMS,
         _mix(shader),
-        _QUAD,
+        _CORNERS % ("gl_VertexID & 1, gl_VertexID >> 1" if shader.vertex else _TRIANGLE),
         _FUNCTIONS % {"lod": "Lod"},
         *_declarations(shader, index),
+        *(f"flat out vec4 {name};" for name in shared),
         *(f"#define {name} {meaning}" for name, meaning in _VERTEX_MACROS.items()),
     ]
-    return "\n".join(head) + f"\n#line 1\n{body}\n"
+    tail = []
+    if shared:
+        body = _named_main(shader, body)
+        sums = [f"    {name} = {glsl};" for name, glsl in shared.items()]
+        tail = [f"#line {_OURS}", "void main() {", "    kfx_main();", *sums, "}\n"]
+    return "\n".join([*head, "#line 1", body, *tail, ""])
 
 
 def show(shader: Shader) -> str:
@@ -210,7 +258,7 @@ def below_of(shader: Shader) -> str:
 def _declarations(shader: Shader, index: int) -> list[str]:
     used = isf_tidy.words(shader.body)
     if shader.vertex is not None:
-        used |= isf_tidy.words(isf_header.read_text(shader.vertex))
+        used |= isf_tidy.words(shader.vertex_text)
     lines = [f"const int PASSINDEX = {index};"]
     if "history" in shader.images:
         lines.append(HISTORY)
@@ -264,6 +312,8 @@ def readable(shader: Shader, message: str) -> str:
             faults.setdefault(where, _KIND.sub("", place[2]))
         elif not place and re.search(r"\berror\b", line, re.I):
             rest.append(_KIND.sub("", line))
+    if shader.vertex is None and "no matching output" in message:
+        rest = [f"{one}; is {shader.path.stem}.vs missing?" for one in rest[:1]]
     if not faults:
         lines = [line for line in message.splitlines() if line.strip(" =")]
         return f"{shader.path}: {'; '.join(dict.fromkeys(rest or lines[-3:]))}"

@@ -14,6 +14,8 @@ from kfx.errors import KfxError
 from kfx.render.gpu import Gpu
 from kfx.render.isf import Imported, Shader
 from kfx.render.pictures import load_picture
+from kfx.render.sound import spectrum, waveform
+from kfx.types import Sound
 
 Texture = moderngl.Texture | moderngl.TextureCube
 TEXEL_IMAGES = frozenset({"faceData"})  # tables of numbers, read texel by texel
@@ -32,6 +34,7 @@ class Images:
         self._shader = shader
         self._files: dict[str, tuple[str, Loaded]] = {}
         self._sounds: dict[str, moderngl.Texture] = {}
+        self._drawn: dict[str, Sound] = {}  # what those show
         self._black: Loaded | None = None
         self._dark_cube: Loaded | None = None
         self._imported: dict[str, Loaded] = {}
@@ -51,7 +54,7 @@ class Images:
             imported = self._imported[name]
             return lambda images, values: imported
         if name in self._shader.audio:
-            return lambda images, values: self._sound(name, images.get(name))
+            return lambda images, values: self._heard(name, images)
         if name in self._shader.files:
             return lambda images, values: self._file(name, values.get(name, ""), images)
         if name in self._shader.cube_inputs:
@@ -114,7 +117,22 @@ class Images:
         self._files[name] = (path, loaded)
         return loaded
 
-    def _sound(self, name: str, samples: npt.NDArray[np.float32] | moderngl.Texture | None) -> Any:
+    def _heard(self, name: str, images: Mapping[str, Any]) -> Loaded:
+        """What is given for one input, else the picture of what is heard, made once a tick."""
+        given, sound = images.get(name), images.get("kfx_sound")
+        if given is not None or sound is None:
+            self._drawn.pop(name, None)
+            return self._sound(name, given)
+        if self._drawn.get(name) is sound:
+            return Loaded(self._sounds[name])
+        of = waveform if self._shader.inputs[name] == "audio" else spectrum
+        loaded = self._sound(name, of(sound, self._shader.audio[name][1]))
+        self._drawn[name] = sound
+        return loaded
+
+    def _sound(
+        self, name: str, samples: npt.NDArray[np.float32] | moderngl.Texture | None
+    ) -> Loaded:
         """`samples` (channels, columns) as a picture with a row per channel; None is silence."""
         if samples is not None and not isinstance(samples, np.ndarray):
             return Loaded(samples)

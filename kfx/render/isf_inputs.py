@@ -19,7 +19,7 @@ HOST_IMAGES = ("inputImage", "startImage", *FACE_IMAGES, "personMatte")
 HOST_FLOATS = ("beat", "bar", "energy", "iod", "kfx_quality")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".cube")
 MOST_PIXELS = 16384.0  # of a version 1 point, which counts in pixels
-SILENT_COLUMNS = 512
+NATIVE_COLUMNS = 512  # of sound, where no MAX says how many
 
 # Many a generator leaves its alpha at 0, for hosts that don't look at it.
 OPAQUE = Bool(default=False, doc="cover the picture wholly, whatever alpha the shader gives")
@@ -190,6 +190,12 @@ def _point(one: _Reader) -> None:
     _vector(one, default, low, high, "vec2")
 
 
+def _point3(one: _Reader) -> None:
+    low, high = one.numbers("MIN", (0.0,) * 3), one.numbers("MAX", (1.0,) * 3)
+    middle = tuple((a + b) / 2 for a, b in zip(low, high, strict=True))
+    _vector(one, one.numbers("DEFAULT", middle), low, high, "vec3")
+
+
 def _color(one: _Reader) -> None:
     low, high = one.numbers("MIN", (0.0,) * 4), one.numbers("MAX", (1.0,) * 4)
     _vector(one, one.numbers("DEFAULT", (1.0,) * 4), low, high, "vec4")
@@ -230,7 +236,7 @@ def _cube(one: _Reader) -> None:
 
 def _audio(one: _Reader) -> None:
     silence = 0.5 if one.entry["TYPE"] == "audio" else 0.0
-    columns = int(min(max(one.number("MAX", SILENT_COLUMNS), 1.0), MOST_PIXELS))
+    columns = int(min(max(one.number("MAX", NATIVE_COLUMNS), 1.0), MOST_PIXELS))
     one.found.audio[one.name] = (silence, columns)
 
 
@@ -246,7 +252,9 @@ _KINDS = {
     "bool": _bool,
     "event": _event,
     "long": _long,
+    "int": _long,  # MadMapper's
     "point2D": _point,
+    "point3D": _point3,  # ossia's and Synesthesia's
     "color": _color,
     "image": _image,
     "cube": _cube,

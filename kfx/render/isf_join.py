@@ -3,7 +3,7 @@
 The result is an ordinary `Shader`, so `Program` draws it like any other. Each shader becomes a
 stage: its globals, knobs and images get a prefix, its ``main`` a name, and "this pixel of
 inputImage" becomes the colour that the stage before has left, rounded to 8 bits as a texture
-between two passes would round it.
+between two passes would round it (not its alpha, which most stages hand on).
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from dataclasses import replace
 from typing import Any
 
 from kfx.render.isf import HOST_FLOATS, Imported, Pass, Shader
+from kfx.render.isf_builtins import NAMES, functions
 from kfx.render.isf_reads import (
+    MOVES,
     own_pixel_pattern,
     reads_own_pixel,
     size_pattern,
@@ -31,7 +33,9 @@ _APART = re.compile(
     r"\b(?:struct|discard|varying|layout|gl_FragData|gl_FragDepth|isf_FragColor)\b"
     r"|#[ \t]*(?:version|extension|pragma|include|undef)|\\\n"
 )
-_QUALIFIERS = {"const", "uniform", "highp", "mediump", "lowp", "precision", "in", "out", "inout"}
+_QUALIFIERS = set(
+    "const uniform highp mediump lowp precision in out inout varying flat smooth".split()
+)
 
 
 def can_follow(shader: Shader) -> bool:
@@ -39,19 +43,23 @@ def can_follow(shader: Shader) -> bool:
     return (
         shader.pointwise
         and shader.history is None
+        and shader.vertex is None
         and reads_own_pixel(shader.body, "inputImage")
         and can_lead(shader)
     )
 
 
 def can_lead(shader: Shader) -> bool:
-    """Whether others can be joined to `shader`; its own reads don't matter."""
+    """Whether others can be joined to `shader`; its own reads don't matter.
+
+    It may have a vertex shader, if that doesn't move the corners.
+    """
     return (
         shader.kind == "filter"
         and not (shader.events or shader.audio or shader.cubes or shader.knob_names)
         and shader.passes[-1].target is None
-        and shader.vertex is None
-        and _APART.search(without_comments(shader.body)) is None
+        and "gl_Position" not in shader.vertex_text
+        and _can_be_renamed(shader)
     )
 
 
@@ -68,6 +76,7 @@ def join(shaders: Sequence[Shader]) -> Shader:
     choices: list[str] = []
     passes: list[Pass] = []
     bodies, early, late = [], [], []
+    corners = ""
     last = sum(len(shader.passes) - 1 for shader in shaders)
     for n, shader in enumerate(shaders):
         prefix, before = _prefix(n), len(passes)
@@ -88,11 +97,15 @@ def join(shaders: Sequence[Shader]) -> Shader:
         files += [prefix + name for name in shader.files]
         choices += [prefix + name for name in shader.choices]
         passes += [_renamed(one, names) for one in shader.passes[:-1]]
-        bodies.append(
+        number = (
             f"const int {prefix}PASSINDEX ="
             f" PASSINDEX < {last} ? PASSINDEX - {before} : {len(shader.passes) - 1};\n"
-            + _WORD.sub(lambda word, names=names: names.get(word[0], word[0]), body)
         )
+        bodies.append(number + _put(names, body))
+        if n == 0 and shader.vertex is not None:
+            vertex = without_comments(shader.vertex_text)
+            names = {**dict.fromkeys(_globals(vertex)), **names, "main": "main"}
+            corners = number + _put({k: v or prefix + k for k, v in names.items()}, vertex)
         if before < len(passes):
             early.append(f"    if (PASSINDEX < {len(passes)}) {{ {prefix}main(); return; }}\n")
         plate = "kfx_picture" if n else "IMG_THIS_PIXEL(inputImage)"
@@ -104,7 +117,8 @@ def join(shaders: Sequence[Shader]) -> Shader:
     body = (
         "vec4 kfx_picture;\n"
         "vec4 kfx_stored(vec4 c) {\n"
-        "    return roundEven(clamp(c, 0.0, 1.0) * 255.0) * (1.0 / 255.0);\n}\n"
+        "    c = clamp(c, 0.0, 1.0);\n"
+        "    return vec4(roundEven(c.rgb * 255.0) * (1.0 / 255.0), c.a);\n}\n"
         + "\n".join(bodies)
         + "\nvoid main() {\n"
         + "".join([*early, *late])
@@ -123,6 +137,7 @@ def join(shaders: Sequence[Shader]) -> Shader:
         choices=frozenset(choices),
         mixes=("kfx_mix", *(f"{_prefix(n)}kfx_mix" for n in range(len(shaders)))),
         passes=(*passes, first.passes[-1]),
+        vertex_text=corners,
         margin_iod=max(shader.margin_iod for shader in shaders),
     )
 
@@ -133,6 +148,23 @@ def joined_values(values: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     for n, one in enumerate(values):
         together |= {_prefix(n) + name: value for name, value in one.items()}
     return together
+
+
+def _put(names: Mapping[str, str], text: str) -> str:
+    return _WORD.sub(lambda word: names.get(word[0], word[0]), text)
+
+
+def _can_be_renamed(shader: Shader) -> bool:
+    """Whether each name in a shader means one thing, and none of GLSL's own is given anew."""
+    body = without_comments(f"{shader.vertex_text}\n{shader.body}")
+    defined = functions(body).keys()
+    plain = re.sub(r"\bvarying\b", "", body) if shader.vertex else body
+    return (
+        _APART.search(plain) is None
+        and MOVES.search(body) is None
+        and not NAMES & {*defined, *shader.types}
+        and not defined & shader.types.keys()
+    )
 
 
 def _renamed(one: Pass, names: Mapping[str, str]) -> Pass:

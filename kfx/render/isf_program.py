@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -12,7 +13,6 @@ from kfx.errors import KfxError
 from kfx.render import isf_glsl, isf_tidy
 from kfx.render.gpu import Box, Gpu
 from kfx.render.isf import Shader
-from kfx.render.isf_header import read_text
 from kfx.render.isf_history import History
 from kfx.render.isf_images import Images, Loaded
 from kfx.render.isf_reads import reads_own_pixel
@@ -33,6 +33,7 @@ class _Run:
     uniforms: list[tuple[str, moderngl.Uniform]]  # key of the value
     own: dict[str, moderngl.Uniform]
     boxed: bool = False
+    reach_iod: float = 0.0  # how far beyond the boxes it is read
     still: bool = False  # draws the same as long as its uniforms and files stay the same
     drawn: tuple[Any, ...] | None = None  # what it was drawn from last
     known: dict[str, Any] = field(default_factory=dict)  # the uniforms' values on the GPU
@@ -60,7 +61,7 @@ class Program:
         self.shader = shader
         self._gpu = gpu
         self._size = size
-        self._first_index: int | None = None
+        self.first_index: int | None = None  # of the first tick since a cut: frames count from it
         self._fired: set[str] = set()
         self._show: _Run | None = None
         self._stage: moderngl.Texture | None = None  # where a last pass draws that can't blend
@@ -72,6 +73,7 @@ class Program:
         self._below = isf_glsl.below_of(shader)
         self._keys = {name: key for key, name in shader.knob_names.items()}
         self._event_keys = [self._keys.get(name, name) for name in shader.events]
+        self._nearest = {one.target for one in shader.passes if one.nearest}
         self._gaps = _leaves_gaps(shader)
         self._apart = bool(shader.passes[-1].target) or self._gaps
         self._choices = [(name, self._keys.get(name, name)) for name in sorted(shader.choices)]
@@ -91,7 +93,7 @@ class Program:
 
     def reset(self) -> None:
         """A cut: the next frame is drawn as if it were the first."""
-        self._first_index = None
+        self.first_index = None
         self._fired.clear()
         self._targets.reset()
         if self._history is not None:
@@ -123,9 +125,9 @@ class Program:
         the picture is mixed with. `values` are the knobs and the automatic uniforms.
         """
         index = values.get("FRAMEINDEX", 0)
-        if self._first_index is None:
-            self._first_index = index
-        frame = max(0, index - self._first_index)
+        if self.first_index is None:
+            self.first_index = index
+        frame = max(0, index - self.first_index)
         own: dict[str, Any] = {
             "FRAMEINDEX": frame,
             "TIMEDELTA": values.get("TIMEDELTA", 0.0) if frame else 0.0,
@@ -145,7 +147,8 @@ class Program:
                 continue
             if self._gaps:
                 self._gpu.target(picture).clear(0.0, 0.0, 0.0, 0.0)
-            within = _scaled(boxes, self._size, picture.size) if run.boxed else None
+            reach = run.reach_iod * values.get("iod", 0.0)
+            within = _scaled(boxes, self._size, picture.size, reach) if run.boxed else None
             self._draw_run(run, picture, images, values, own, within)
             if run.target:
                 self._targets.wrote(run.target)
@@ -173,7 +176,8 @@ class Program:
                 texture, sampler = self._lookups[name](images, values)
             texture.use(unit)
             if sampler is None:
-                sampler = gpu.nearest if here and texture.size == size else gpu.linear
+                exact = name in self._nearest or (here and texture.size == size)
+                sampler = gpu.nearest if exact else gpu.linear
             sampler.use(unit)
         for key, uniform in run.uniforms:
             value = values.get(key)
@@ -226,15 +230,14 @@ class Program:
         return runs
 
     def _compile(self, shader: Shader, index: int, *, last: bool) -> _Run:
-        source = isf_glsl.fragment(shader, index, blended=last and not self._apart)
-        vertex = isf_glsl.vertex(shader, index)
+        source, vertex = isf_glsl.stages(shader, index, blended=last and not self._apart)
         try:
             program = self._gpu.program(source, vertex=vertex)
         except Exception as error:  # moderngl raises its own Error, drivers word it freely
             raise KfxError(isf_glsl.readable(shader, str(error))) from error
         names = {isf_tidy.name(name): name for name in shader.samplers}
         run = self._run(program, shader.passes[index].target, names)
-        run.quad = vertex is not None
+        run.quad = shader.vertex is not None
         return run
 
     def _run(
@@ -280,14 +283,18 @@ class Program:
         runs[-1].boxed = not self._apart
         for run in reversed(runs[:-1]):
             readers = [one for one in runs if run.target in {name for _, name, _ in one.images}]
+            shader = self.shader
+            reach = next(p.reach_iod for p in shader.passes if p.target == run.target)
+            own = reads_own_pixel(shader.body, run.target or "") and all(
+                one.boxed for one in readers
+            )
             run.boxed = (
                 run.target not in persistent | doubled | emptied
                 and [one.target for one in runs].count(run.target) == 1
-                and reads_own_pixel(self.shader.body, run.target or "")
+                and (own or reach is not None)
                 and not self._gaps
-                and all(one.boxed for one in readers)
             )
-            shader = self.shader
+            run.reach_iod = reach or 0.0
             run.still = (
                 not run.boxed
                 and run.own.keys() <= {"RENDERSIZE"}
@@ -319,18 +326,22 @@ def _changed(run: _Run, target: moderngl.Texture, values: Mapping[str, Any]) -> 
 
 def _leaves_gaps(shader: Shader) -> bool:
     """Whether the last pass may leave pixels undrawn, which then have nothing to be mixed."""
-    moves = shader.vertex is not None and "gl_Position" in isf_tidy.words(read_text(shader.vertex))
+    moves = shader.vertex is not None and "gl_Position" in isf_tidy.words(shader.vertex_text)
     return moves or "discard" in isf_tidy.words(shader.body)
 
 
 def _scaled(
-    boxes: Sequence[Box] | None, frame: tuple[int, int], size: tuple[int, int]
+    boxes: Sequence[Box] | None,
+    frame: tuple[int, int],
+    size: tuple[int, int],
+    reach_px: float = 0.0,
 ) -> Sequence[Box] | None:
-    """The boxes of the frame in the pixels of a smaller target, with what a linear read reaches."""
-    if boxes is None or size == frame:
+    """The boxes of the frame in the pixels of another target, with what is read around them."""
+    if boxes is None or (size == frame and not reach_px):
         return boxes
-    scaled = []
+    scaled, more = [], math.ceil(reach_px)
     for x, y, width, height in boxes:
+        x, y, width, height = x - more, y - more, width + 2 * more, height + 2 * more
         left, low = x * size[0] // frame[0] - 1, y * size[1] // frame[1] - 1
         right = -(-(x + width) * size[0] // frame[0]) + 1
         top = -(-(y + height) * size[1] // frame[1]) + 1

@@ -13,6 +13,9 @@ _OWN_PIXEL = (
     rf"|\b(?:IMG_NORM_PIXEL|texture2D|texture)\s*\(\s*%s\s*,\s*{_HERE}\s*\)"
     r"|\bIMG_PIXEL\s*\(\s*%s\s*,\s*gl_FragCoord\s*\.\s*xy\s*\)"
 )
+MOVES = re.compile(r"\bgl_FragCoord(?:\s*\.\s*\w+)?\s*(?:[-+*/]?=(?!=)|\+\+|--)")
+"""Where a body writes its own position, which old compilers let it do."""
+
 _SIZE = r"\bIMG_SIZE\s*\(\s*%s\s*\)|\btextureSize\s*\(\s*%s\s*,\s*0\s*\)"
 
 

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
+from kfx.render import isf_builtins
+
 # Words that a modern compiler keeps for itself and that old shaders use as names. Some of them
 # are qualifiers too: the pattern after the word tells when they are.
 _QUALIFIES = r"(?=\s+(?:in|out|varying|flat|centroid|uniform|float|[iu]?vec[234]|mat[234])\b)"
@@ -15,7 +17,7 @@ _QUALIFIERS = ("smooth", "flat", "noperspective", "sample", "patch", "precise", 
 _RESERVED = frozenset(
     "active asm atomic_uint buffer cast class coherent common enum extern external filter fixed "
     "fvec2 fvec3 fvec4 goto half hvec2 hvec3 hvec4 input interface long namespace "
-    "output partition public readonly resource restrict short sizeof static subroutine "
+    "output partition precision public readonly resource restrict short sizeof static subroutine "
     "superp template this typedef union unsigned using volatile writeonly".split()
 ) | frozenset(_QUALIFIERS)
 _SCAN = re.compile(
@@ -25,7 +27,10 @@ _SCAN = re.compile(
     re.S | re.M,
 )
 _WORD = re.compile(r"\b[A-Za-z_]\w*")
-_IS_QUALIFIER = re.compile(rf"(?:{'|'.join(_QUALIFIERS)}){_QUALIFIES}")
+_IS_QUALIFIER = re.compile(
+    rf"(?:{'|'.join(_QUALIFIERS)}){_QUALIFIES}|precision(?=\s+(?:lowp|mediump|highp)\b)"
+)
+_CALL = re.compile(r"\w+\s*\(")
 _COMMENT = re.compile(r"//[^\n]*|/\*.*?(?:\*/|\Z)", re.S)
 _DECLARATION = re.compile(
     r"(?:\blayout\s{0,9}\([^)]{0,99}\)\s{0,9})?\b(?P<kind>uniform|varying|attribute|in|out)\s+"
@@ -49,8 +54,8 @@ class Unsupported(ValueError):
 
 
 def name(word: str) -> str:
-    """What `word` is called in the GLSL that is compiled."""
-    return f"kfx_id_{word}" if word in _RESERVED else word
+    """What an input called `word` is called in the GLSL that is compiled."""
+    return f"kfx_id_{word}" if word in _RESERVED or word in isf_builtins.NAMES else word
 
 
 def tidy(
@@ -69,6 +74,8 @@ def tidy(
     """
     renamed = _own_output(text, output) if output else {}
     text = _without_declarations(text, {*declared, *renamed})
+    known = isf_builtins.NAMES.intersection(declared)  # inputs named as GLSL's own functions
+    own = (isf_builtins.functions(blank(text)).keys() & set(declared)) - known
     extensions: list[str] = []
     defined: set[str] = set()
 
@@ -76,11 +83,17 @@ def tidy(
         if found["comment"]:
             return found[0].replace("#include", "# include")  # moderngl reads comments too
         if found["directive"] is None:
-            word = found[0]
-            if word in _QUALIFIERS and _IS_QUALIFIER.match(text, found.start()):
-                return word
-            return renamed.get(word) or name(word)
+            return identifier(found[0], text, found.start())
         return directive(found)
+
+    def identifier(word: str, within: str, start: int) -> str:
+        if word in _RESERVED:
+            qualifies = _IS_QUALIFIER.match(within, start)
+            return word if qualifies else name(word)
+        if word in known or word in own:  # a variable of that name hides the function
+            calls = _CALL.match(within, start)
+            return (word if calls else name(word)) if word in known else word + "_kfx" * bool(calls)
+        return renamed.get(word) or word
 
     def directive(found: re.Match[str]) -> str:
         line = found[0]
@@ -93,7 +106,7 @@ def tidy(
         macro = _MACRO.match(line)
         if _DROPPED.match(line) or (macro and macro[1] in macros):
             return "\n" * line.count("\n")
-        line = _WORD.sub(lambda word: renamed.get(word[0]) or name(word[0]), line)
+        line = _WORD.sub(lambda word: identifier(word[0], word.string, word.start()), line)
         if macro and macro[1] in defined:  # old compilers let the last one win
             number = first_line + text[: found.start()].count("\n")
             line = f"#undef {name(macro[1])}\n#line {number}\n{line}"

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kfx.render.gpu import Gpu
-from kfx.render.reproject import LOWEST_LIGHT
+from kfx.render.reproject_glsl import LOWEST_LIGHT
 
 Flow = npt.NDArray[np.float32]
 """(h, w, 3), top row first: where each point was then less where it is now, in shares of the

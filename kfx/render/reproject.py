@@ -19,93 +19,21 @@ from kfx import canonical as c
 from kfx.render import facemesh
 from kfx.render import gbuffer_mesh as mesh
 from kfx.render.gpu import Gpu
+from kfx.render.reproject_glsl import FRAGMENT, SKIN_AT, VERTEX
 from kfx.types import Face
 
 Affine = npt.NDArray[np.float64]
 Shift = npt.NDArray[np.float32]  # (478, 2) pixels
+Rings = tuple[tuple[float, float], ...]  # distance from the oval in iod, coverage
 
 LOW = (24, 24)  # a crop so small holds the light and no features
+SKIN_RINGS = ((0.1, 1.0), (0.25, 1.0), (0.42, 1.0), (0.62, 0.0))  # as far as skin may go on
 HEAD_RINGS = ((0.15, 1.0), (0.4, 1.0), (0.7, 0.7), (1.0, 0.0))  # distance from the oval, coverage
 EYE_CHANGE = (0.15, 0.5)  # of openness 0..1: between these the result gives way to the plate
 MOUTH_CHANGE_IOD = (0.03, 0.10)  # of the inner lips' distance
-LOWEST_LIGHT = 0.06
 _OVAL = np.array(c.OVAL)
 
-_LIGHT = """
-vec3 shone(sampler2D low_then, vec2 then, vec3 now, float light) {
-    vec3 gain = (now + FLOOR) / (texture(low_then, then).rgb + FLOOR);
-    return mix(vec3(1.0), clamp(gain, 0.4, 2.5), light);
-}
-""".replace("FLOOR", str(LOWEST_LIGHT))
-_VERTEX = """
-in vec2 position;
-in vec2 shown;     // coverage now, openness now
-in vec3 before;    // uv in the older result, coverage then
-in vec3 after;     // the same in the newer one
-in vec4 shut;
-in vec4 open;
-uniform vec2 size;
-uniform mat3x2 to_crop;  // frame pixels to 0..1 of the present crop
-out vec3 v_before;
-out vec3 v_after;
-out vec2 v_now;
-out float v_coverage;
-out vec4 v_parts;
-void main() {
-    v_before = before;
-    v_after = after;
-    v_coverage = shown.x;
-    v_now = to_crop * vec3(position, 1.0);
-    v_parts = mix(shut, open, shown.y);
-    vec2 p = position / size * 2.0 - 1.0;
-    gl_Position = vec4(p.x, -p.y, 0.0, 1.0);
-}
-"""
-_FRAGMENT = (
-    """
-in vec3 v_before;
-in vec3 v_after;
-in vec2 v_now;
-in float v_coverage;
-in vec4 v_parts;
-uniform sampler2D plate;
-uniform sampler2D old_result;
-uniform sampler2D new_result;
-uniform sampler2D old_low;
-uniform sampler2D new_low;
-uniform sampler2D low;
-uniform vec2 old_lost;   // eyes, mouth: 1 where they have changed since
-uniform vec2 new_lost;
-uniform float fade;      // 0 the older result, 1 the newer
-uniform float keep;      // how much of the plate's colour stays: 1 where results are changes
-uniform float light;
-uniform float feather;
-uniform float amount;
-out vec4 colour;
-"""
-    + _LIGHT
-    + """
-void main() {
-    vec4 under = texelFetch(plate, ivec2(gl_FragCoord.xy), 0);
-    vec3 now = texture(low, v_now).rgb;
-    vec4 newer = texture(new_result, v_after.xy);
-    newer.rgb *= shone(new_low, v_after.xy, now, light);
-    newer.a *= (1.0 - v_parts.b * new_lost.x) * (1.0 - v_parts.a * new_lost.y);
-    float then = v_after.z;
-    if (fade < 1.0) {
-        vec4 older = texture(old_result, v_before.xy);
-        older.rgb *= shone(old_low, v_before.xy, now, light);
-        older.a *= (1.0 - v_parts.b * old_lost.x) * (1.0 - v_parts.a * old_lost.y);
-        newer = mix(older, newer, fade);
-        then = mix(v_before.z, then, fade);
-    }
-    float covered = clamp(min(v_coverage, then) * feather, 0.0, 1.0);
-    vec3 over = clamp(under.rgb * keep + newer.rgb, 0.0, 1.0);
-    colour = vec4(mix(under.rgb, over, newer.a * covered * amount), under.a);
-}
-"""
-)
-_FIELDS = ("position", "shown", "before", "after")
+_FIELDS = ("position", "shown", "before", "after", "inner")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -133,33 +61,38 @@ class Vertices:
     points: facemesh.Array
     coverage: facemesh.Array
     openness: facemesh.Array
+    inner: facemesh.Array  # coverage of the mesh alone, 0 on rings
     triangles: facemesh.Triangles
 
 
-def vertices(face: Face, region: str) -> Vertices:
-    """The vertices of a face, with rings around it for a whole head."""
+def vertices(face: Face, around: Rings = ()) -> Vertices:
+    """The vertices of a face, with rings around it for what goes on beyond."""
     table, skin = mesh.drawn(face, np.zeros((478, 2), np.float32), bend=False)
     points, coverage, opened = table[:, :3], table[:, 8], table[:, 10]
+    if around:  # what faces away, under what doesn't: or there are holes before the ears
+        skin = facemesh.skin_triangles()
     skin = skin[np.argsort(-points[skin, 2].sum(axis=1), kind="stable")]
     triangles = np.concatenate([skin, mesh.layout().overlay])
-    if region != "head":
-        return Vertices(points, coverage, opened, triangles)
-    rings = _rings(face)
-    around = np.repeat([share for _, share in HEAD_RINGS], len(_OVAL)).astype(np.float32)
+    if not around:
+        return Vertices(points, coverage, opened, coverage, triangles)
+    rings = _rings(face, around)
+    nothing = np.zeros(len(rings), np.float32)
+    shares = np.repeat([share for _, share in around], len(_OVAL)).astype(np.float32)
     return Vertices(
         np.concatenate([points, rings]),
-        np.concatenate([np.ones_like(coverage), around]),
-        np.concatenate([opened, np.zeros(len(rings), np.float32)]),
+        np.concatenate([np.ones_like(coverage), shares]),
+        np.concatenate([opened, nothing]),
+        np.concatenate([coverage, nothing]),
         np.concatenate([_ring_triangles(len(points)), triangles]),
     )
 
 
-def _rings(face: Face) -> facemesh.Array:
+def _rings(face: Face, around: Rings) -> facemesh.Array:
     oval = face.landmarks[_OVAL]
     out = oval[:, :2] - face.landmarks[:468, :2].mean(axis=0)
     out = out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
     rings = []
-    for distance, _ in HEAD_RINGS:
+    for distance, _ in around:
         ring = oval.copy()
         ring[:, :2] += out * np.float32(distance * face.iod)
         rings.append(ring)
@@ -191,24 +124,26 @@ def _lost(result: Result, eyes: facemesh.Array, mouth: float) -> tuple[float, fl
 class Reprojector:
     """Draws results of face crops into pictures of one size."""
 
-    def __init__(self, gpu: Gpu, size: tuple[int, int], region: str) -> None:
-        self._gpu, self._size, self._region = gpu, size, region
-        self._program = gpu.program(_FRAGMENT, vertex=_VERTEX)
+    def __init__(self, gpu: Gpu, size: tuple[int, int], region: str, *, edge: str = "soft") -> None:
+        self._gpu, self._size = gpu, size
+        self._skin = edge == "skin" and region == "face"
+        self._around: Rings = HEAD_RINGS if region == "head" else SKIN_RINGS if self._skin else ()
+        self._program = gpu.program(FRAGMENT, vertex=VERTEX)
         layout = mesh.layout()
-        extra = len(HEAD_RINGS) * len(_OVAL) if region == "head" else 0
+        extra = len(self._around) * len(_OVAL)
         count = len(layout.landmark) + extra
         parts = np.zeros((count, 8), np.float32)
         parts[: len(layout.landmark)] = layout.fixed[:, 2:]
         parts[len(layout.landmark) :, (0, 4)] = 1.0
-        self._moving = gpu.ctx.buffer(reserve=count * 10 * 4)
+        self._moving = gpu.ctx.buffer(reserve=count * 13 * 4)
         self._fixed = gpu.ctx.buffer(parts.tobytes())
         triangles = len(facemesh.skin_triangles()) + len(layout.overlay)
-        triangles += len(facemesh.ring_triangles()) if region == "head" else 0
+        triangles += len(facemesh.ring_triangles()) if self._around else 0
         self._indices = gpu.ctx.buffer(reserve=triangles * 12)
         self._array = gpu.ctx.vertex_array(
             self._program,
             [
-                (self._moving, "2f 2f 3f 3f", *_FIELDS),
+                (self._moving, "2f 2f 3f 3f 3f", *_FIELDS),
                 (self._fixed, "4f 4f", "shut", "open"),
             ],
             index_buffer=self._indices,
@@ -233,7 +168,7 @@ class Reprojector:
         change: bool,
     ) -> Result:
         """A result as it will be drawn, with all that is to be known of the face it came from."""
-        then = vertices(face, self._region)
+        then = vertices(face, self._around)
         return Result(
             image,
             low,
@@ -248,9 +183,9 @@ class Reprojector:
     def _all(self, shift: Shift) -> facemesh.Array:
         """The shift of each vertex; rings move with the oval."""
         each = shift[mesh.layout().landmark]
-        if self._region != "head":
+        if not self._around:
             return np.asarray(each, np.float32)
-        return np.concatenate([each, np.tile(shift[_OVAL], (len(HEAD_RINGS), 1))])
+        return np.concatenate([each, np.tile(shift[_OVAL], (len(self._around), 1))])
 
     def draw(
         self,
@@ -273,11 +208,15 @@ class Reprojector:
         `fade` goes from the older result to the newer one; `low` and `to_crop` are of this frame.
         `shifts` correct where the landmarks of each result were.
         """
-        now = vertices(face, self._region)
+        now = vertices(face, self._around)
         box = facemesh.box_of(now.points, 1.0, self._size)
         if box is None or not np.isfinite(now.points).all():
             return
-        table = np.empty((len(now.points), 10), np.float32)
+        table = np.empty((len(now.points), 13), np.float32)
+        table[:, 10], table[:, 11:] = now.inner, now.points[:, :2]
+        if self._around:
+            count = len(self._around) * len(_OVAL)
+            table[-count:, 11:] = np.tile(face.landmarks[_OVAL, :2], (len(self._around), 1))
         table[:, :2] = now.points[:, :2]
         table[:, 2], table[:, 3] = now.coverage, now.openness
         for at, one, shift in ((4, older, shifts[0]), (7, newer, shifts[1])):
@@ -287,6 +226,9 @@ class Reprojector:
         self._moving.write(table)
         self._indices.write(np.ascontiguousarray(now.triangles, np.uint32))
         eyes, mouth = mesh.openness(face.landmarks)[2:], mouth_iod(face)
+        soft = self._skin or not self._around
+        seen = face.landmarks[list(SKIN_AT), :2] @ to_crop[:, :2].T + to_crop[:, 2]
+        skin_at = tuple(map(tuple, seen.tolist()))
         for name, value in (
             ("to_crop", tuple(to_crop.T.ravel().tolist())),
             ("old_lost", _lost(older, eyes, mouth)),
@@ -294,7 +236,10 @@ class Reprojector:
             ("fade", fade),
             ("keep", float(newer.change)),
             ("light", light),
-            ("feather", mesh.FEATHER_IOD / max(feather_iod, 0.01) if self._region == "face" else 1),
+            ("feather", mesh.FEATHER_IOD / max(feather_iod, 0.01) if soft else 1.0),
+            ("skin", float(self._skin)),
+            ("skin_at", skin_at),
+            ("iod", max(float(face.iod), 1.0)),
             ("amount", amount),
         ):
             self._program[name].value = value

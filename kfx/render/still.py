@@ -22,7 +22,8 @@ class Still:
 
     For a face that is set into another picture `cover` (478,) says how opaque it is at each
     landmark, by default nothing on the oval and all inside; `tint` (478, 6) brings its light to
-    that of where it is set in: factors of red, green and blue, then what is added, 0..1.
+    that of where it is set in: factors of red, green and blue, then what is added, 0..1. What is
+    laid over a face may lie elsewhere: `away` (478, 3) pixels from where the face is driven.
     """
 
     pixels: Pixels
@@ -30,6 +31,7 @@ class Still:
     matte: Matte | None = None
     cover: npt.NDArray[np.float32] | None = None
     tint: npt.NDArray[np.float32] | None = None
+    away: npt.NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,6 +52,8 @@ class Scene:
     faces are drawn from their stills. `placed` are the faces where they lie in this frame, with
     the expression of the still. `matte` is the still's person matte, seen through `view` too.
     `under` are faces set in before those of `stills`, at the same place: half of a morph.
+    A whole still may be on its way to the next one: `flow` (h, w, 2), coarse, says how far each
+    of its parts has moved, in pixels; `placed` lie where that has taken them.
     """
 
     whole: bool
@@ -59,3 +63,4 @@ class Scene:
     view: View = AS_TAKEN
     matte: Matte | None = None
     under: Mapping[int, Still] = field(default_factory=dict)
+    flow: npt.NDArray[np.float32] | None = None

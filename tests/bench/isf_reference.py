@@ -194,6 +194,8 @@ def main() -> int:
         "module.exports = ISFRenderer;",
         "window.__isf = ISFRenderer;\nmodule.exports = ISFRenderer;",
     )
+    if "window.__isf" not in bundle:
+        parser.error(f"{options.renderer}: not the package's build/build.js; no renderer is in it")
     paths = [p for p in sorted(options.folder.rglob("*.fs")) if options.only in p.stem]
     here: dict[str, np.ndarray] = {}
     jobs = []

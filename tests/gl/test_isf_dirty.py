@@ -94,6 +94,21 @@ def test_every_dialect_reads_the_same_pixel(gpu, tmp_path, call):
         f"void main ( void )\n{{\n// void main() in a comment\n{DONE} }} // filter",
         f"/* #version 120 */\r\n// #include <x>\r\nvoid main() {{ {DONE} }}\r\n",
         "void main() { vec4 c; c.g = 1; c.a = 1; gl_FragColor = c; gl_FragColor.rb = vec2(0); }",
+        "int min(int a, int b) { return a < b ? a : b; }\nfloat mod(int a, float b) { return b; }\n"
+        "void main() { gl_FragColor = vec4(min(0.0, 1.0), min(1, 2), mod(4.0, 2.0), 1.0); }",
+        "struct Edge { vec2 a; };\nfloat distance(Edge e, vec2 p) { return distance(e.a, p); }\n"
+        "void main() { gl_FragColor = vec4(0.0, distance(Edge(vec2(0)), vec2(1, 0)), 0, 1); }",
+        "#ifdef NEVER\nfloat tanh(float x) { return x; }\n#endif\n"
+        "void main() { gl_FragColor = vec4(tanh(0.0), 1.0, tanh(vec2(0.0)).x, 1.0); }",
+        "float pow(float x, float y) { return 1.0; }\n"
+        "void main() { gl_FragColor = vec4(0.0, pow(0.0, 1.0), pow(vec2(0), vec2(1)).x, 1.0); }",
+        "void main() { gl_FragCoord.xy = vec2(0.0, 1.0); gl_FragCoord.z *= 0.0;\n"
+        "  gl_FragColor = vec4(gl_FragCoord.xyz, 1.0); }",
+        f"void   // a\n  /* b */ main // c\n ( ) {{ {DONE} }}",
+        f"void main() {{ float precision = 1.0; precision += 1.0; {DONE} }}",
+        "void main() { gl_FragColor = vec4(0, 1, 0, 1) + IMG_NORM_PIXEL(iChannel2, vec2(0.5)); }",
+        "#define iChannel0 inputImage\nvoid main() { gl_FragColor = vec4(0.0, 1.0, 0.0, 1.0)\n"
+        "  + 0.0 * texture2D(iChannel0, isf_FragNormCoord); }",
         "const float shared = 1.0; float patch(const in float precise) { return precise; }\n"
         "void main() { gl_FragColor = vec4(0.0, patch(shared), 0.0, 1.0); }",
     ],
@@ -116,6 +131,50 @@ def test_inputs_may_have_names_that_glsl_keeps_for_itself(gpu, tmp_path):
     assert player.colour(filter=0.0) != GREEN, "the knob reaches the renamed uniform"
 
 
+def test_inputs_may_have_the_names_of_functions(gpu, tmp_path):
+    names = ("fract", "mix", "pow", "length", "own")
+    inputs = [{"NAME": name, "TYPE": "float", "DEFAULT": 1.0} for name in names]
+    body = """#define LONG length
+    float own(float x) { return x; }
+    void main() {
+        float a = fract(1.0 + 0.0 * fract), b = mix(0.0, mix, 1.0), c = pow(pow, 2.0);
+        gl_FragColor = vec4(a, b * c * LONG * own(own), length(vec2(0.0)), 1.0);
+    }"""
+    player = Player(gpu, write(tmp_path, body, *inputs))
+    assert player.colour() == GREEN
+    for key in ("mix_input", "pow", "length", "own"):
+        assert player.colour(**{key: 0.0}) != GREEN, f"{key} reaches its uniform"
+
+
+def test_a_mouse_has_no_buttons_and_a_point_may_have_three_numbers(gpu, tmp_path):
+    inputs = [
+        {"NAME": "iMouse", "TYPE": "point2D", "DEFAULT": [0.0, 1.0]},
+        {"NAME": "turn", "TYPE": "point3D", "MIN": [0, 0, 0], "MAX": [2, 2, 2]},
+        {"NAME": "count", "TYPE": "int", "MIN": 0, "MAX": 4, "DEFAULT": 1},
+    ]
+    body = """void main() {
+        if (iMouse.z > 0.0 || max(iMouse.z, iMouse . w) + iMouse.zw.x > 0.0) discard;
+        gl_FragColor = vec4(iMouse.x, iMouse.y * turn.z * float(count), 0.0, 1.0);
+    }"""
+    player = Player(gpu, write(tmp_path, body, *inputs))
+    assert player.shader.knobs["turn"].default == (1.0, 1.0, 1.0)
+    assert player.colour() == GREEN
+    assert player.colour(turn=(1.0, 1.0, 0.0)) != GREEN
+
+
+def test_what_only_another_host_has_is_named(gpu, tmp_path):
+    body = "vec4 materialColorForPixel(vec2 p) { return vec4(1); }"
+    assert "for MadMapper alone" in isf_check.check(gpu, write(tmp_path, body)).error
+
+
+def test_a_vertex_shader_that_was_not_copied_is_named(gpu, tmp_path):
+    body = "varying vec2 left; void main() { gl_FragColor = left.xyxy; }"
+    verdict = isf_check.check(gpu, write(tmp_path, body))
+    strict = "330" not in gpu.glsl  # older compilers read zeros there
+    assert verdict.ok != strict
+    assert not strict or "is test.vs missing?" in verdict.error
+
+
 def test_lines_keep_their_numbers_whatever_is_taken_out(gpu, tmp_path):
     body = (
         "#version 120\n#extension GL_EXT_gpu_shader4 : enable\nuniform\nfloat\nTIME;\n"
@@ -135,8 +194,21 @@ HEADS = [
     b'/*{"CREDIT": "a,] // b", // c\n"INPUTS": [{"NAME": "inputImage", "TYPE": "image"}]}*/',
     b'/*{"DESCRIPTION": "two\nlines\tand a tab", "INPUTS": [{"NAME": "inputImage",'
     b' "TYPE": "image"}, {"NAME": "x", "TYPE": "float", "MAX": 1., "MIN": -.5}]}*/',
+    b'/*{"CREDIT": "x" // a, {"b": 1.0} }\n "INPUTS": [{"NAME": \'inputImage\' "TYPE": "image"}\n'
+    b' {"NAME": "x", "TYPE": "float", "MAX": +2,, "MIN": 01.5f "DEFAULT": .5e1}], "A": "C:\\Mad"\n'
+    b"}\n\nfrom https://x.y/{z}\n*/",
     b'/*{"INPUTS":\r[{"NAME": "inputImage", "TYPE": "image"}]}*/\r',
 ]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "latin-1"])
+@pytest.mark.parametrize("ends", ["\n", "\r\n", "\r"])
+def test_files_may_come_from_any_editor(gpu, tmp_path, encoding, ends):
+    text = f'/*{{"CREDIT": "é", "INPUTS": []}}*/\n#version 120\n// ü\nvoid main() {{\n {DONE} }}\n'
+    mark = "\ufeff" if encoding.startswith("utf-16-") else ""
+    path = tmp_path / "edited.fs"
+    path.write_bytes((mark + text.replace("\n", ends)).encode(encoding))
+    assert Player(gpu, path).colour() == GREEN
 
 
 @pytest.mark.parametrize("head", HEADS)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from kfx.errors import KfxError
+from kfx.render import isf, isf_glsl
 from kfx.render.gpu import Gpu
 from tests.isf_files import GREEN, PIXELS, SIZE, Player, write
 
@@ -55,6 +56,30 @@ def test_any_other_target_starts_empty_each_frame(gpu, tmp_path, false):
         gpu.release(texture)
     player = Player(gpu, write(tmp_path, COUNT, PASSES=[{"TARGET": "sum", **false}, {}]))
     assert [player.colour() for _ in range(3)] == [TEN] * 3
+
+
+def test_what_a_pass_shares_is_read_once_and_is_the_same(gpu, tmp_path):
+    body = """vec4 other(sampler2D wide) { return texelFetch(wide, ivec2(0, 1), 0); }
+    void main() {
+        if (PASSINDEX == 0) {
+            gl_FragColor = vec4(-2.5, gl_FragCoord.x, gl_FragCoord.y, float(FRAMEINDEX));
+            return;
+        }
+        vec4 a = texelFetch(wide, ivec2(2, 1), 0), b = IMG_PIXEL(wide, vec2(1.0, 1.0)),
+            c = IMG_NORM_PIXEL(wide,
+                               vec2(0.25)), d = other(wide);
+        bool good = a == vec4(-2.5, 2.5, 1.5, float(FRAMEINDEX)) && b.xyz == vec3(-2.5, 1.0, 1.0)
+            && c.xyz == vec3(-2.5, 1.0, 0.5) && d.xyz == vec3(-2.5, 0.5, 1.5);
+        gl_FragColor = vec4(0.0, good ? 1.0 : 0.0, 0.0, 1.0);
+    }"""
+    passes = [{"TARGET": "wide", "FLOAT": True, "WIDTH": 4, "HEIGHT": 2}, {}]
+    player = Player(gpu, write(tmp_path, body, PASSES=passes))
+    assert [player.colour() for _ in range(3)] == [GREEN] * 3
+    named = body.replace("sampler2D wide", "sampler2D t").replace("(wide, ivec2(0", "(t, ivec2(0")
+    shader = isf.load(write(tmp_path, named, PASSES=passes))
+    source, vertex = isf_glsl.stages(shader, 1, blended=True)
+    assert vertex.count("    kfx_flat") == source.count("flat in vec4") == 3
+    assert Player(gpu, shader).colour() == GREEN
 
 
 @pytest.mark.parametrize("buffers", [["sum"], {"sum": {"WIDTH": 8, "HEIGHT": "$HEIGHT/20"}}])
@@ -168,6 +193,26 @@ def test_a_pass_before_boxes_is_whole_where_its_neighbours_are_read(gpu, tmp_pat
     for texture in program._targets.textures.values():
         gpu.target(texture).clear(1.0, 0.0, 0.0, 1.0)
     assert (whole[100:120, 40:90] == player.frame([(40, 60, 50, 20)])[100:120, 40:90]).all()
+
+
+def test_a_pass_with_a_reach_is_drawn_only_where_it_is_read(gpu, tmp_path):
+    body = """void main() {
+        if (PASSINDEX == 0) gl_FragColor = vec4(0.0, 1.0, 0.0, 1.0);
+        else gl_FragColor = texture(soft, isf_FragNormCoord + vec2(away, 0.0));
+    }"""
+    passes = [{"TARGET": "soft", "WIDTH": "$WIDTH/2", "HEIGHT": "$HEIGHT/2", "REACH_IOD": 0.5}, {}]
+    player = Player(gpu, write(tmp_path, body, knob("away"), PASSES=passes))
+    box = [(100, 50, 40, 20)]
+
+    def seen(away):
+        return tuple(player.frame(box, away=away, iod=40.0)[-60, 139])
+
+    assert seen(19 / SIZE[0]) == GREEN
+    assert seen(-55 / SIZE[0]) == GREEN, "as far to the other side, from this pixel"
+    assert seen(30 / SIZE[0]) != GREEN, "it isn't drawn where nobody should look"
+    for reach in ("far", -1, True, float("nan"), float("inf"), None):
+        passes[0]["REACH_IOD"] = reach
+        assert isf.load(write(tmp_path, body, PASSES=passes)).passes[0].reach_iod is None
 
 
 @pytest.mark.parametrize("size", [(640, 360), (33, 17)])
@@ -380,6 +425,19 @@ def test_imported_pictures_wrap_and_keep_their_texels_if_asked(gpu, tmp_path):
     assert seen["-0.125",] == (0, 0, 255, 51)
     assert seen["0.45", "FILTER"] == (0, 0, 255, 51)
     assert seen["0.45",][1] > 20
+
+
+def test_a_pass_is_read_texel_by_texel_if_asked(gpu, tmp_path):
+    body = (
+        "void main() { gl_FragColor = PASSINDEX == 0"
+        " ? vec4(step(0.5, isf_FragNormCoord.x)) : IMG_NORM_PIXEL(two, vec2(0.45, 0.5)); }"
+    )
+    seen = []
+    for extra in ({}, {"FILTER": "nearest"}):
+        passes = [{"TARGET": "two", "WIDTH": "2", "HEIGHT": "1", **extra}, {}]
+        seen.append(Player(gpu, write(tmp_path, body, PASSES=passes)).colour()[0])
+    assert seen[0] > 60
+    assert seen[1] == 0
 
 
 def test_cube_maps(gpu, tmp_path):

@@ -153,10 +153,13 @@ def test_own_looks_join_without_a_difference(gpu):
 
 @pytest.mark.skipif(not CORPUS, reason="KFX_ISF_CORPUS names no folder of ISF files")
 def test_corpus_joins_without_a_difference(gpu):
-    fitting = [path for path, shader in shaders_in(CORPUS) if isf_join.can_follow(shader)]
+    found = shaders_in(CORPUS)
+    fitting = [path for path, shader in found if isf_join.can_follow(shader)]
+    leading = [path for path, shader in found if shader.vertex and isf_join.can_lead(shader)]
     assert len(fitting) > 20
+    assert len(leading) > 10
     bad = []
-    for one, two in pairwise([*fitting, fitting[0]]):
+    for one, two in [*pairwise([*fitting, fitting[0]]), *((one, fitting[0]) for one in leading)]:
         preset = preset_of(one, two)
         for a, b in zip(play(gpu, preset, True), play(gpu, preset, False), strict=True):
             if np.abs(a - b).max() > 1:
@@ -183,11 +186,40 @@ def test_pointwise_shaders_with_passes_of_their_own_join(gpu, tmp_path):
         assert len(np.unique(a[..., 0])) < 9
 
 
+def test_others_join_a_shader_with_corners_of_its_own(gpu, tmp_path):
+    leader = write(
+        tmp_path / "leader.fs",
+        "varying vec2 at; varying float many; float twice(float x) { return 2.0 * x; }"
+        " void main() { vec4 c = IMG_THIS_PIXEL(inputImage); gl_FragColor ="
+        " vec4(mix(c.rgb, vec3(at, twice(0.2)), amount * many), c.a); }",
+        KNOB,
+    )
+    (tmp_path / "leader.vs").write_text(
+        "varying vec2 at; varying float many; float half_of(float x) { return 0.5 * x; }\n"
+        "void main() { isf_vertShaderInit(); at = isf_FragNormCoord * half_of(amount * 2.0);"
+        " many = PASSINDEX == 0 ? 1.0 : 0.0; }"
+    )
+    follower = write(
+        tmp_path / "follower.fs",
+        "void main() { vec4 c = IMG_THIS_PIXEL(inputImage); if (PASSINDEX == 0) gl_FragColor ="
+        " vec4(amount); else gl_FragColor = c * texelFetch(cell, ivec2(0, 0), 0).r; }",
+        KNOB,
+        ', "PASSES": [{"TARGET": "cell", "WIDTH": 2, "HEIGHT": 1, "FLOAT": true}, {}],'
+        ' "KFX": {"pointwise": true}',
+    )
+    preset = preset_of(leader, follower, follower)
+    assert len(compile_plan(preset).steps) == 1
+    assert len(compile_plan(preset_of(follower, leader)).steps) == 2, "it leads, it doesn't follow"
+    for a, b in zip(play(gpu, preset, True), play(gpu, preset, False), strict=True):
+        assert np.abs(a - b).max() <= 1
+        assert len(np.unique(a[..., 0])) > 20
+
+
 @pytest.mark.parametrize("name", [n for n in effects.names() if effects.find(n).kind == "shader"])
 def test_pointwise_looks_read_the_picture_in_their_last_pass_only(gpu, name):
     shader = effects.find(name).source
     if not shader.pointwise or len(shader.passes) == 1:
         return
     for i in range(len(shader.passes) - 1):
-        source = isf_glsl.fragment(shader, i, blended=False)
-        assert "inputImage" not in gpu.program(source)
+        source, vertex = isf_glsl.stages(shader, i, blended=False)
+        assert "inputImage" not in gpu.program(source, vertex=vertex)

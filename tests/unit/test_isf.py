@@ -241,6 +241,30 @@ def test_a_fault_in_the_header_is_told_with_its_line(tmp_path):
         isf_header.read(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "header"),
+    [
+        ('{"a": [1,, 2,], // b, {"c": 1.0} }\n"d": 1.}', {"a": [1, 2], "d": 1.0}),
+        (
+            '{"a": [{"b": 1} {"b": 2}] "c": 3 "d": "4"}',
+            {"a": [{"b": 1}, {"b": 2}], "c": 3, "d": "4"},
+        ),
+        ("{'a': 'it is \"b\"', \"c\": 'true'}", {"a": 'it is "b"', "c": "true"}),
+        (r'{"a": "C:\Mad\ner", "b": "\u00e9\/"}', {"a": "C:\\Mad\ner", "b": "é/"}),
+        (
+            '{"a": [.5, -.5, +2, 007, 1.0f, 1.e3, -0], "b": True}',
+            {"a": [0.5, -0.5, 2, 7, 1.0, 1000.0, 0], "b": True},
+        ),
+        ('{"a": {"b": []}}\n\nsee https://x.y, {"c": 1}', {"a": {"b": []}}),
+        ('{"a": 1.0//b\n}', {"a": 1.0}),
+    ],
+)
+def test_slips_of_the_pen_in_a_header_are_mended(tmp_path, text, header):
+    path = tmp_path / "slips.fs"
+    path.write_text(f"/*{text}*/\nvoid main() {{}}", encoding="utf-8")
+    assert isf_header.read(path).header == header
+
+
 def test_mangled_files_are_refused_or_read_but_never_break_it(tmp_path):
     rng = random.Random(7)
     entries = [

@@ -89,7 +89,7 @@ class Int(Float):
         object.__setattr__(self, "default", default)
 
     def check(self, value: Any) -> int:
-        if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or value % 1 != 0:
             raise ValueError(f"{value!r} is no whole number; use {self.range_text}")
         return int(super().check(value))
 
@@ -128,6 +128,30 @@ class Choice(Knob):
     @property
     def range_text(self) -> str:
         return ", ".join(self.labels or map(str, self.options))
+
+
+@dataclass(frozen=True)
+class Performer(Choice):
+    """Whom: the number of a slot or the name it is pinned by, as text; "" for nobody.
+
+    No signal moves it, as with every choice; which names there are only the show knows.
+    """
+
+    default: str = ""
+
+    def check(self, value: Any) -> str:
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            value = f"{value:g}"
+        if not isinstance(value, str) or len(value) > 64:
+            raise ValueError(f"{str(value)[:60]!r} is no performer; use {self.range_text}")
+        name = str(value).strip()
+        if name.lstrip("-").replace(".", "", 1).isdigit() and name not in map(str, range(8)):
+            raise ValueError(f"{name} is no slot; use {self.range_text}")
+        return name
+
+    @property
+    def range_text(self) -> str:
+        return '0..7 or a name such as "lead"'
 
 
 @dataclass(frozen=True)
@@ -222,7 +246,11 @@ def parse(knob: Knob, text: str) -> Value:
         return knob.check(text)
     if isinstance(knob, Choice) and (text in knob.labels or text in knob.options):
         return knob.check(text)
-    return knob.check(_number(text))
+    try:
+        number = _number(text)
+    except ValueError:
+        return knob.check(text)  # which says what it could be
+    return knob.check(number)
 
 
 def _number(text: str) -> float:

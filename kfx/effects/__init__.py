@@ -16,10 +16,10 @@ from kfx import assets
 from kfx.errors import KfxError
 from kfx.params import Knob, knobs_of
 
-_NO_EFFECTS = {
-    *("__init__", "base", "chance", "full_lips", "guard", "motion_net", "neutral", "painted_mouth"),
-    *("reenact", "regions", "sing", "still_choice", "worn"),
-}
+_NO_EFFECTS = set(  # of the files in kfx/motion
+    "__init__ base cast chance cued full_lips guard motion_net net_player neutral of_net"
+    " painted_mouth patch reenact regions sing smooth still_choice worn".split()
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,10 @@ from pathlib import Path
 
 from kfx import assets
 from kfx.errors import KfxError
-from kfx.neural.card import DRAWN, Card, load
+from kfx.neural.card import DRAWN, PLAYED, Card, load
 
 _TOLD = {
     "detector": "a detector: it answers boxes and scores, no picture",
-    "landmarks": "a net from landmarks to numbers, no picture",
     "other": "a net that answers no picture",
 }
 
@@ -26,7 +25,7 @@ def find(path: Path) -> Card:
     """The card at a path that ends in ``.toml``, or of the net at one that ends in ``.onnx``.
 
     A net's card lies beside it; without one it is guessed, which runs the net. Raises `KfxError`
-    where there is none, it is wrong, or the net draws nothing.
+    where there is none, it is wrong, or the net makes nothing that could be seen.
     """
     if path.suffix == ".onnx":
         beside = path.with_suffix(".toml")
@@ -35,12 +34,18 @@ def find(path: Path) -> Card:
         card = load(path)
     if not card.path.is_file():
         raise KfxError(f"{card.path}: the net is missing; put it beside its card {card.where}")
-    if card.kind not in DRAWN:
+    if card.kind not in PLAYED:
         raise KfxError(
-            f"{path}: {_TOLD[card.kind]}; as an effect kfx draws nets whose kind is "
-            f"{', '.join(sorted(DRAWN))} (see: kfx model inspect {path})"
+            f"{path}: {_told(card)}; as an effect kfx plays nets whose kind is "
+            f"{', '.join(sorted(PLAYED))} (see: kfx model inspect {path})"
         )
     return card
+
+
+def _told(card: Card) -> str:
+    """What it is instead, in the guess's own words where it has some."""
+    guessed = card.kind == "other" and card.doc and not card.where
+    return card.doc if guessed else _TOLD[card.kind]
 
 
 def _guess(path: Path) -> Card:

@@ -33,6 +33,8 @@ class AiMotion(Reenact):
     Behind `frozen_portrait` in a chain it makes the photograph sing though nobody does.
     """
 
+    generative = True
+
     mouth = Float(1.0, doc="0 = the performer's lips and jaw, 1 = the net's")
     eyes = Float(1.0, doc="0 = the performer's lids and looks, 1 = the net's")
     brows = Float(1.0, doc="0 = the performer's brows, 1 = the net's")

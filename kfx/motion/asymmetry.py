@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -10,12 +11,18 @@ import numpy as np
 from kfx import canonical as c
 from kfx.motion.base import Motion
 from kfx.motion.guard import no_wider
-from kfx.motion.regions import pulled
+from kfx.motion.patch import cut
+from kfx.motion.regions import inside, pulled
 from kfx.params import Float
+from kfx.render.still import Still
 from kfx.tracking import pose as poses
 from kfx.types import Face, Landmarks, Tick, freeze
 
 _FEATHER_IOD = 0.16  # half the width of the seam between the halves
+_SHARE = (0.34, 0.42)  # of the face's width: a half that shows less isn't mirrored
+_AHEAD = (0.94, 0.78)  # cosines of the way a head looks, to where it is nearly a profile
+_LESS = 0.75  # of the disagreement is lost there: its far half ends at the picture's edge
+_EDGE_IOD = 0.14  # over which it comes in at the oval
 _KEPT = 240  # shapes remembered
 # The wry face: landmark, where it is drawn in iod, how far around that is felt.
 _PULLS = (
@@ -49,6 +56,24 @@ def _mirrored(shape: Landmarks) -> Landmarks:
     return shape[c.canonical().mirror.astype(int)] * np.float32([-1, 1, 1])
 
 
+def _turned(face: Face) -> float:
+    """0 of a head that looks ahead, 1 of a profile."""
+    ahead = float(face.pose[2, 2]) / max(face.iod, 1e-6)
+    return float(np.clip((_AHEAD[0] - ahead) / (_AHEAD[0] - _AHEAD[1]), 0.0, 1.0))
+
+
+def _left_width(points: Landmarks) -> float:
+    """How much of the face's width on screen its left half takes."""
+    across = points[263, :2] - points[33, :2]
+    right, middle, left = points[[234, 168, 454], :2] @ across
+    return float(np.clip((left - middle) / max(left - right, 1e-6), 0.0, 1.0))
+
+
+def _wide(width: float) -> float:
+    """0..1 how well a half of that share can be mirrored."""
+    return float(np.clip((width - _SHARE[0]) / (_SHARE[1] - _SHARE[0]), 0.0, 1.0))
+
+
 def _at(past: deque[tuple[float, Landmarks]], beat: float) -> Landmarks:
     """The shape at `beat`, between the two nearest; the oldest if it is before all."""
     later = past[-1]
@@ -64,10 +89,11 @@ class Asymmetry(Motion):
     """One half lives some time ago, makes another face, or is the mirror image of the other."""
 
     reenact = True
+    layered = True
 
     late = Float(0.35, 0.0, 2.0, unit="beats", doc="one half performs so much later")
     wry = Float(0.7, 0.0, 1.5, doc="one brow and corner of the mouth up, the others down")
-    twin = Float(0.0, doc="one half takes the mirrored shape of the other: 1 = two equal halves")
+    twin = Float(0.0, doc="one half becomes the mirror image of the other: 1 = two equal halves")
     every = Float(2.0, 0.0, 16.0, unit="beats", doc="the halves change sides; 0 = never")
     ease = Float(0.3, 0.05, 2.0, unit="beats", doc="how long the change takes")
 
@@ -93,8 +119,24 @@ class Asymmetry(Motion):
             _at(past, tick.beat - self.late) - shape
         )
         change = change + np.float32(self.wry) * (lead * _wry()[0] + follow * _wry()[1])
+        change = change * np.float32(1.0 - _LESS * _turned(face))
         driven = face.landmarks + (change @ face.pose[:3, :3].T).astype(np.float32)
         return no_wider(face.landmarks, driven, face.iod)
+
+    def layers(self, face: Face, tick: Tick) -> Sequence[Still]:
+        """The other half's mirror image; a head that is turned shows too little of it."""
+        seen = next((one for one in tick.faces if one.slot == face.slot), None)
+        if self.twin <= 0.0 or seen is None or not np.isfinite(seen.landmarks).all():
+            return ()
+        side, width = self._side(tick.beat), _left_width(seen.landmarks)
+        lead, follow = (max(0.0, side) * _wide(width), max(0.0, -side) * _wide(1.0 - width))
+        left = _left_half()[:, 0]
+        behind = np.float32(lead) * (1.0 - left) + np.float32(follow) * left
+        cover = np.float32(self.twin) * behind * inside(_EDGE_IOD)[:, 0]
+        if not cover.any():
+            return ()
+        patch = cut(tick.frame.pixels, seen, mirrored=True)
+        return () if patch is None else (Still(patch.pixels, patch.face, cover=cover),)
 
     def _side(self, beat: float) -> float:
         """1: the left half leads, -1: the right one; smooth in between."""

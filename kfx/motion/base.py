@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
 
 from kfx import params
 from kfx.types import Face, Landmarks, Tick
 
 if TYPE_CHECKING:
-    from kfx.render.still import Scene
+    from kfx.render.still import Scene, Still
 
 
 class Motion:
@@ -21,18 +25,27 @@ class Motion:
     are applied to the result, openings are kept believable, the picture is resampled once.
 
     An effect that makes a performer act otherwise than they did declares `reenact`; one that
-    moves a person's likeness onto another declares `likeness`. Labels and consent go by it.
+    moves a person's likeness onto another declares `likeness`; one in which a trained net makes
+    what nobody performed declares `generative` too. Labels and consent go by it.
 
     An effect that shows a picture of the past declares `holds` and answers `hold`, asked once a
     tick before any `drive`. The faces of the scene it returns are then shown from their stills:
     `drive` places them in the frame, and `mix` is how opaque the scene is.
+
+    An effect may also change a face's `light`, and one that declares `layered` may lay pictures
+    over it: `layers`. Both are asked after its own `drive` of that face and tick.
     """
 
     holds = False
+    layered = False
     reenact = False
     likeness = False
+    generative = False
     mix = params.MIX
     seed = params.SEED
+
+    names: Mapping[int, str] = MappingProxyType({})
+    """Those of pinned slots, set before `hold` and `drive`."""
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         for name, value in (values or {}).items():
@@ -54,6 +67,17 @@ class Motion:
         An effect that does so declares `holds`.
         """
         return scene
+
+    def light(self, face: Face, tick: Tick) -> npt.NDArray[np.float32] | None:
+        """(478,) factors on the colours of the face as it is drawn, 1 on its oval."""
+        return None
+
+    def layers(self, face: Face, tick: Tick) -> Sequence[Still]:
+        """Pictures with a face in them to draw over this one, where all effects drive it.
+
+        The `cover` (478,) of each says where, and how opaque.
+        """
+        return ()
 
     def reset(self) -> None:
         """Forget everything: a cut."""

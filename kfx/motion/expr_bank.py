@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 
 import numpy as np
 import numpy.typing as npt
 
+from kfx.motion import worn
 from kfx.motion.base import Motion
 from kfx.motion.chance import chance
 from kfx.motion.expr_amp import basis
 from kfx.motion.guard import no_wider
 from kfx.motion.neutral import Neutral
-from kfx.motion.regions import masks, pulled
+from kfx.motion.patch import Patch, cut
+from kfx.motion.regions import inside, masks, pulled
 from kfx.params import Choice, Float
+from kfx.render.still import Still
 from kfx.tracking import pose as poses
 from kfx.types import Face, Landmarks, Tick, freeze
 
 _REGIONS = ("brow", "eye", "mouth", "jaw")
 _REMEMBER_S, _EVERY_S = 6.0, 0.2
+_ENOUGH = 4  # moments, from which on the performer's own are drawn
+_TEXTURE_PX = 256  # the longest side of a remembered face
+_EDGE_IOD = 0.2  # over which its skin comes in at the oval
 _SNAP_S, _RELEASE_S = 0.015, 0.06
 # Each expression: modes of the learned basis in sigma, and pulls (see `pulled`).
 _Pull = tuple[int, tuple[float, float], float]
@@ -117,26 +124,38 @@ def bank() -> npt.NDArray[np.float32]:
     return freeze(np.array(shapes, np.float32))
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Moment:
+    """What a performer showed: displacements from rest in iod, the picture, the light on it."""
+
+    shape: Landmarks
+    patch: Patch | None
+    light: npt.NDArray[np.float32] | None
+
+
 @dataclass
 class _State:
     shown: Landmarks  # the expression of the moment, in iod
     share: float = 0.0  # how much of the face is taken over
     stored: float = -1e9
-    past: deque[Landmarks] = field(
-        default_factory=lambda: deque(maxlen=int(_REMEMBER_S / _EVERY_S))
-    )
+    note: tuple[int, int] = (-1, -1)  # the one that was drawn last
+    past: deque[_Moment] = field(default_factory=lambda: deque(maxlen=int(_REMEMBER_S / _EVERY_S)))
+    skin: _Moment | None = None  # whose skin is mixed in
+    tint: npt.NDArray[np.float32] | None = None  # and what brings it to the light of now
 
 
 class ExprBank(Motion):
     """Draws an expression for each region on a grid of notes, the same in every take."""
 
     reenact = True
+    layered = True
 
     rate = Choice(0.5, (1.0, 0.5, 0.25), ("1/4", "1/8", "1/16"), doc="the note it snaps on")
     density = Float(0.6, doc="share of the notes that take over; the performer has the others")
     split = Float(0.35, doc="how often a region draws its own expression")
     own = Float(0.4, doc="share of expressions from the performer's own last seconds")
     intensity = Float(1.0, 0.0, 2.0, doc="size of the drawn expressions")
+    texmix = Float(0.25, 0.0, 0.6, doc="how far the skin of another moment shows through")
     gate = Float(0.75, 0.1, 1.0, doc="share of the note that an expression is held")
 
     def __init__(self, values: dict[str, object] | None = None) -> None:
@@ -156,7 +175,7 @@ class ExprBank(Motion):
         if state is None or fresh:
             state = self._states[face.slot] = _State(np.zeros_like(live))
         if face.found and tick.time - state.stored >= _EVERY_S - 1e-4:
-            state.past.append(live)
+            state.past.append(self._moment(face, tick, live))
             state.stored = tick.time
         drawn = self._draw(face, tick, state)
         goal = 0.0 if drawn is None else 1.0
@@ -175,6 +194,29 @@ class ExprBank(Motion):
         driven = face.landmarks + (change @ face.pose[:3, :3].T).astype(np.float32)
         return no_wider(face.landmarks, driven, face.iod)
 
+    def layers(self, face: Face, tick: Tick) -> Sequence[Still]:
+        """The skin of the moment that was drawn, in the light of now."""
+        state = self._states.get(face.slot)
+        moment = None if state is None else state.skin
+        if state is None or moment is None or moment.patch is None or moment.light is None:
+            return ()
+        seen = next((one for one in tick.faces if one.slot == face.slot), None)
+        cover = np.float32(self.texmix * state.share) * inside(_EDGE_IOD)[:, 0]
+        if seen is None or cover.max() < 0.01 or not np.isfinite(seen.landmarks).all():
+            return ()
+        cover = cover * np.float32(worn.facing(seen, moment.patch.face))
+        if state.tint is None:  # once a note: it is short
+            state.tint = worn.matched(worn.light(tick.frame.pixels, seen), moment.light, 1.0)
+        return (Still(moment.patch.pixels, moment.patch.face, cover=cover, tint=state.tint),)
+
+    def _moment(self, face: Face, tick: Tick, live: Landmarks) -> _Moment:
+        seen = next((one for one in tick.faces if one.slot == face.slot), None)
+        patch = None
+        if self.texmix > 0.0 and seen is not None:
+            patch = cut(tick.frame.pixels, seen, longest=_TEXTURE_PX)
+        light = None if patch is None else worn.light(patch.pixels, patch.face)
+        return _Moment(live, patch, light)
+
     def _draw(self, face: Face, tick: Tick, state: _State) -> Landmarks | None:
         """What this note shows, in iod; None for the performer."""
         bar = int(np.floor(tick.bar + 1e-6))
@@ -186,6 +228,11 @@ class ExprBank(Motion):
         if place - note > self.gate or (plays >= self.density and not first):
             return None
         choice = [self._pick(others[0], ours, state)] * 4
+        if state.note != (bar, note):
+            state.note, state.tint = (bar, note), None
+            state.skin = state.past[int(others[9] * len(state.past))] if state.past else None
+            if ours < self.own and len(state.past) > _ENOUGH:
+                state.skin = self._liveliest(others[0], state)
         for k in range(4):
             if others[1 + k] < self.split:
                 choice[k] = self._pick(others[5 + k], chance(*keys, 100 + k)[0], state)
@@ -195,13 +242,15 @@ class ExprBank(Motion):
         return result.astype(np.float32)
 
     def _pick(self, which: float, ours: float, state: _State) -> Landmarks:
-        past = list(state.past)
-        if ours < self.own and len(past) > 4:
-            # The liveliest third of what was performed.
-            order = np.argsort([-float((one * one).sum()) for one in past], kind="stable")
-            one = past[int(order[int(which * max(1, len(past) // 3))])]
-            return np.float32(1.3) * one
+        if ours < self.own and len(state.past) > _ENOUGH:
+            return np.float32(1.3) * self._liveliest(which, state).shape
         return bank()[int(which * len(_BANK))]
+
+    def _liveliest(self, which: float, state: _State) -> _Moment:
+        """One of the liveliest third of what was performed."""
+        past = list(state.past)
+        order = np.argsort([-float((one.shape * one.shape).sum()) for one in past], kind="stable")
+        return past[int(order[int(which * max(1, len(past) // 3))])]
 
 
 MOTION = ExprBank

@@ -6,7 +6,8 @@ import numpy as np
 
 from kfx.motion import sing, worn
 from kfx.motion.base import Motion
-from kfx.params import Bool, Float, Int
+from kfx.motion.cast import slot_of
+from kfx.params import Bool, Float, Int, Performer
 from kfx.render.still import Mouth, Scene, Still
 from kfx.types import Face, Landmarks, Tick
 
@@ -25,10 +26,16 @@ class FaceExchange(Motion):
 
     turn = Int(1, 0, 7, doc="each wears the face of the one so many slots on, among those present")
     every = Float(0.0, 0.0, 64.0, unit="beats", doc="goes round by one more that often; 0 = never")
+    worn_by_all = Performer(
+        "", doc="everyone wears this one's face, a slot or a name; empty = in turn"
+    )
     shape = Float(0.35, doc="how far the features also move to where they are on the face worn")
     match = Float(0.9, doc="how far light and colour are brought to those of the wearer")
     feather = Float(0.2, 0.02, 0.4, unit="iod", doc="how softly the edge comes in")
     own_mouth = Bool(True, doc="teeth and tongue are the wearer's, so that they are in time")
+    keep_eyes = Bool(
+        False, doc="eyes and lids are the wearer's, so that looks and blinks are theirs"
+    )
 
     def __init__(self, values: dict[str, object] | None = None) -> None:
         super().__init__(values)
@@ -47,13 +54,18 @@ class FaceExchange(Motion):
         stills: dict[int, Still] = {}
         placed: dict[int, Face] = {}
         mouths: dict[int, Mouth] = {}
+        one = slot_of(self.worn_by_all, self.names)
         for k, slot in enumerate(slots):
             face, other = there[slot], there[slots[(k + by) % len(slots)]]
+            if self.worn_by_all:
+                other = there.get(slot if one is None else one, face)
             if other is face:
                 continue
             cover = worn.edge(self.feather) * np.float32(worn.facing(face, other))
+            if self.keep_eyes:
+                cover = cover * (1.0 - worn.eyes())
             tint = self._wardrobe.tint(tick, face, other, self.match)
-            stills[slot] = worn.still(tick, other, cover, tint)
+            stills[slot] = self._wardrobe.still(tick, other, cover, tint)
             placed[slot], self._wears[slot] = face, other
             mouth = sing.cut_mouth(tick.frame.pixels, face.landmarks, _NO_TONE)
             if self.own_mouth and mouth is not None and cover.max() > 0.5:
@@ -69,6 +81,8 @@ class FaceExchange(Motion):
         driven = face.landmarks
         if theirs is not None:
             driven = worn.shaped(face, own, theirs, self.shape)
+        if self.keep_eyes:
+            return driven + worn.eyes()[:, None] * (face.landmarks - driven)
         return worn.lids_of_both(face, driven, other)
 
 

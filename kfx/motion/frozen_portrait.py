@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from kfx.motion import painted_mouth, sing, still_choice
+from kfx.motion import painted_mouth, sing, smooth, still_choice
 from kfx.motion.base import Motion
 from kfx.motion.chance import chance
+from kfx.motion.cued import number_at
 from kfx.motion.full_lips import full_lips
 from kfx.motion.neutral import Neutral
 from kfx.params import Bool, Choice, Float
@@ -20,7 +21,7 @@ from kfx.types import Face, Landmarks, Tick, freeze
 BLINK_S = 0.12
 PUSH_LIMIT = 0.35  # the camera slows down towards this much push
 SWAY_HZ = 0.18
-TURNED = (28.0, 45.0)  # degrees from the still over which a set-in face gives way to the live one
+TURNED = (20.0, 36.0)  # degrees from the still over which a set-in face gives way to the live one
 SONG = "audio.level"
 TONE = (0.8, 1.25)  # how far a live mouth is brought to the light of the still
 
@@ -49,10 +50,17 @@ class FrozenPortrait(Motion):
     length = Float(0.0, 0.0, 256.0, unit="beats", doc="live again after so long; 0 = not")
     gain = Float(1.25, 0.0, 2.0, doc="how much wider than sung lips and jaw move")
     hz = Float(12.0, 6.0, 30.0, unit="Hz", doc="how often the mouth is renewed")
+    lock = Choice(
+        0.0,
+        (0.0, 2.0, 4.0),
+        ("free", "1/8", "1/16"),
+        doc="the mouth is renewed on these notes of the song, or free of them, by hz",
+    )
     push = Float(1.5, 0.0, 4.0, unit="%/s", doc="how fast the camera moves in")
     sway = Float(0.4, 0.0, 4.0, unit="% iod", doc="how far the camera drifts to the sides")
     voice = Float(0.7, doc="how far the song's level opens the jaw of who has left the picture")
     blink = Float(0.5, doc="how often the still blinks: 0.5 = every three to six seconds")
+    smooth_skin = Float(0.3, doc="how far the next still's skin is retouched, pores and blotches")
 
     def __init__(self, values: dict[str, object] | None = None) -> None:
         super().__init__(values)
@@ -65,7 +73,7 @@ class FrozenPortrait(Motion):
         self._choice.clear()
         self._cue: int | None = None
         self._cued_s = self._since_s = 0.0
-        self._step = -1
+        self._step, self._clock = -1, 0.0  # of the mouth's own clock
         self._stepped = self._soft = False
         self._last: tuple[float, float] | None = None  # time and beat
         self._stills: dict[int, Still] = {}
@@ -75,7 +83,7 @@ class FrozenPortrait(Motion):
     def hold(self, tick: Tick) -> Scene | None:
         if tick.dt == 0.0:
             self.reset()
-        cue = self._cue_at(tick.beat)
+        cue = number_at(tick.beat, self.start, self.every, self.length) if self.on else None
         if cue != self._cue:
             self._cue, self._cued_s = cue, tick.time
             self._stills, self._acts, self._placed = {}, {}, {}
@@ -120,15 +128,6 @@ class FrozenPortrait(Motion):
         sung = sing.blink(sung, self._lids(tick, face.slot))
         return poses.to_pixels(placed.pose, sung)
 
-    def _cue_at(self, beat: float) -> int | None:
-        """The number of the cue whose still is shown, None while the picture is live."""
-        since = beat - self.start + 1e-6
-        if not self.on or since < 0.0:
-            return None
-        number = int(since // self.every) if self.every > 0.0 else 0
-        over = 0.0 < self.length <= since - number * self.every
-        return None if over else number
-
     def _soon(self, tick: Tick) -> bool:
         """Whether a cue may come before the frames of now are too old for it."""
         if self._last is None or tick.dt <= 0.0 or not self.on:
@@ -156,17 +155,19 @@ class FrozenPortrait(Motion):
             self._take(tick, [f for f in good if still_choice.judge(tick.frame, f)[1]])
 
     def _take(self, tick: Tick, faces: tuple[Face, ...] | list[Face]) -> None:
-        for face in faces:
-            if still_choice.usable(face):
-                self._stills[face.slot] = Still(tick.frame.pixels, face, tick.matte)
-                self._acts[face.slot] = _Act()
+        held = [face for face in faces if still_choice.usable(face)]
+        pixels = smooth.smoothed(tick.frame.pixels, held, self.smooth_skin)
+        for face in held:
+            self._stills[face.slot] = Still(pixels, face, tick.matte)
+            self._acts[face.slot] = _Act()
 
     def _renew_mouths(self, tick: Tick) -> None:
         """At each step of the mouth's own clock, cut the live mouths out."""
-        step = int(np.floor(tick.time * self.hz + 1e-4))
+        place = tick.beat * float(self.lock) if self.lock else tick.time * self.hz
+        step = int(np.floor(place + 1e-4))
         self._stepped = step != self._step
-        self._soft = not self._stepped or tick.dt * self.hz < 0.75  # else each frame is a step
-        self._step = step
+        self._soft = not self._stepped or place - self._clock < 0.75  # else each frame is a step
+        self._step, self._clock = step, place
         if not self._stepped:
             return
         for face in tick.faces:
@@ -187,7 +188,10 @@ class FrozenPortrait(Motion):
                 taken = poses.to_canonical(still.face.pose, still.face.landmarks)
                 lips = _voiced(taken, heard)[painted_mouth.INNER, :2]
                 light = painted_mouth.skin(still.pixels, still.face.landmarks)
-                act.old_mouth, act.mouth = act.mouth, painted_mouth.mouth(lips, taken, light)
+                act.old_mouth, act.mouth = (
+                    act.mouth,
+                    painted_mouth.mouth(lips, taken, light, still.face.iod),
+                )
 
     def _heard(self, tick: Tick) -> float | None:
         """0..1 how far the song opens a jaw nobody moves; None where no song is heard."""

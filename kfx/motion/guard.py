@@ -78,7 +78,7 @@ def eyes_no_wider(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
 def _limit_reach(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
     change = driven - live
     length = np.linalg.norm(change[:, :2], axis=1, keepdims=True)
-    longest = np.float32(LONGEST_IOD * iod)
+    longest = np.float32(max(LONGEST_IOD * iod, 1e-6))
     soft = longest * np.tanh(length / longest)
     return live + change * (soft / np.maximum(length, 1e-6))
 

@@ -33,6 +33,7 @@ class MicroJitter(Motion):
 
     amount = Float(0.45, 0.0, 2.0, unit="sigma", doc="how far the expression trembles")
     boil = Float(0.012, 0.0, 0.05, unit="iod", doc="how far patches of skin crawl by themselves")
+    flicker = Float(0.015, 0.0, 0.1, doc="how far the light on those patches flickers")
     rate = Float(12.0, 2.0, 15.0, unit="Hz", doc="how fast it trembles")
     kick = Float(0.8, 0.0, 3.0, doc="how much stronger it is on a beat")
     every = Float(1.0, 0.25, 16.0, unit="beats", doc="beats between two of those")
@@ -41,8 +42,7 @@ class MicroJitter(Motion):
     def drive(self, face: Face, tick: Tick) -> Landmarks:
         modes, sigma = basis()
         keys = (self.seed, tick.seed, face.slot)
-        since = tick.beat % self.every
-        level = 1.0 + self.kick * np.exp(-since / self.tail)
+        level = self._level(tick)
         trembling = noise(tick.time * self.rate, len(sigma) + 2 * len(_CELLS), *keys, 14)
         # The first modes open the mouth wide: they tremble less than their share.
         size = self.amount * np.minimum(sigma, 0.25) * trembling[: len(sigma)]
@@ -51,6 +51,18 @@ class MicroJitter(Motion):
         change[:, :2] += _cells() @ crawl * np.float32(self.boil)
         change *= np.float32(level) * inside(0.2)
         return face.landmarks + (change @ face.pose[:3, :3].T).astype(np.float32)
+
+    def light(self, face: Face, tick: Tick) -> npt.NDArray[np.float32] | None:
+        if self.flicker <= 0.0:
+            return None
+        keys = (self.seed, tick.seed, face.slot, 15)
+        cells = self.flicker * self._level(tick) * noise(tick.time * self.rate, len(_CELLS), *keys)
+        lit = 1.0 + inside(0.2)[:, 0] * (_cells() @ cells.astype(np.float32))
+        return np.asarray(lit, np.float32)
+
+    def _level(self, tick: Tick) -> float:
+        """1 between beats, more on them."""
+        return float(1.0 + self.kick * np.exp(-(tick.beat % self.every) / self.tail))
 
 
 MOTION = MicroJitter

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kfx import canonical as c
 from kfx.motion import sing, worn
 from kfx.motion.base import Motion
-from kfx.params import Float
+from kfx.params import Bool, Float
 from kfx.render.still import Mouth, Scene, Still
 from kfx.types import Face, Landmarks, Tick, freeze
 
@@ -43,6 +43,7 @@ class MorphCycle(Motion):
     lag = Float(0.15, 0.0, 0.4, doc="how much later the forehead turns than the mouth")
     shape = Float(0.8, doc="how far the features move to where they are on the other face")
     match = Float(0.9, doc="how far light and colour are brought to those of the wearer")
+    bank = Bool(False, doc="who has left the picture stays in the round, as they looked last")
     feather = Float(0.2, 0.02, 0.4, unit="iod", doc="how softly the edge comes in")
 
     def __init__(self, values: dict[str, object] | None = None) -> None:
@@ -56,7 +57,8 @@ class MorphCycle(Motion):
 
     def hold(self, tick: Tick) -> Scene | None:
         there = self._wardrobe.see(tick)
-        slots = sorted(there)
+        cast = {**self._wardrobe.keep(tick, there), **there} if self.bank else there
+        slots = sorted(cast)
         place = max(0.0, tick.beat - self.start) / self.length
         step = int(np.floor(place + 1e-6))
         gone = (place - step) / (1.0 - self.stay)
@@ -66,8 +68,10 @@ class MorphCycle(Motion):
         under: dict[int, Still] = {}
         mouths: dict[int, Mouth] = {}
         for k, slot in enumerate(slots):
+            if slot not in there:
+                continue
             face = there[slot]
-            old, new = (there[slots[(k + step + n) % len(slots)]] for n in (0, 1))
+            old, new = (cast[slots[(k + step + n) % len(slots)]] for n in (0, 1))
             plate = not share.any() if old is face else new is face and share.min() == 1.0
             if old is new or plate:
                 continue
@@ -105,7 +109,8 @@ class MorphCycle(Motion):
         else:
             cover = cover * np.float32(worn.facing(face, other))
             tint = self._wardrobe.tint(tick, face, other, self.match)
-        return worn.still(tick, other, cover if share is None else cover * share, tint)
+        seen = cover if share is None else cover * share
+        return self._wardrobe.still(tick, other, seen, tint)
 
 
 def _over(share: float, lag: float) -> npt.NDArray[np.float32]:

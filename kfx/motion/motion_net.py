@@ -5,14 +5,10 @@ The net runs at its own 30 steps a second; `Play.at` gives what lies between two
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from kfx import assets
-from kfx.errors import KfxError
+from kfx import own_nets
 from kfx.motion.chance import chance
 from kfx.tracking.arkit import NAMES
 
@@ -74,7 +70,7 @@ class Play:
         )
         turn = 2.0 * np.pi * beat
         drive = (energy, np.sin(turn), np.cos(turn), np.clip(rate / RATE, 0.0, 0.2) * 10.0, life)
-        self._past, self._state = _session().run(
+        self._past, self._state = own_nets.session("motion").run(
             None,
             {
                 "past": self._past,
@@ -87,20 +83,3 @@ class Play:
         shown = np.clip(self._past[0], LEAST, MOST)
         shown[_TONGUE] = 0.0
         self._pair = np.stack([self._pair[1], shown])
-
-
-@cache
-def _session() -> Any:
-    """The one session, for every performer: the net keeps no state of its own."""
-    try:
-        import onnxruntime
-    except ImportError as error:
-        raise KfxError(f"onnxruntime can't be loaded ({error}); run: kfx doctor") from error
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    path = assets.folder("models") / "motion.onnx"
-    try:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # onnxruntime's own kinds
-        raise KfxError(f"{path}: can't be opened ({error}); install kfx again") from error

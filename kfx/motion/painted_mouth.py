@@ -20,7 +20,9 @@ Array = npt.NDArray[np.float32]
 
 WIDTH, HEIGHT = 384, 320  # pixels, multiples of sing.PATCH_PX
 PER_IOD = 330.0
+SMALLER = (1, 2, 4)  # what it is kept at: a mouth far smaller than its picture would glitter
 SEAM = 108.0  # the row on which lips at rest meet
+LEAST_SHARP = 0.8  # so many pixels of the picture to one of the frame, or it is too small
 LIT = np.float32([196.0, 150.0, 132.0])  # the skin beside which the colours were chosen
 TONE = (0.1, 1.2)
 DULL = 0.75
@@ -28,10 +30,11 @@ INNER = np.array(c.INNER_LIPS)
 _TEETH = (0.118, 0.093, 0.094, 0.072, 0.055)  # iod, from the middle outwards
 
 
-def mouth(lips: Array, rest: Landmarks, skin: Array) -> Mouth:
+def mouth(lips: Array, rest: Landmarks, skin: Array, iod: float = PER_IOD) -> Mouth:
     """The mouth behind `lips` (20, 2), canonical iod, of a face whose shape at rest is `rest`.
 
-    `skin` (3,) is the mean RGB around the mouth: it says how much light there is.
+    `skin` (3,) is the mean RGB around the mouth: it says how much light there is. `iod` is that
+    of the face in the frame, pixels.
     """
     middle = rest[INNER[[0, 10]], 0].mean()
     seam = (rest[INNER[5], 1] + rest[INNER[15], 1]) / 2
@@ -40,12 +43,27 @@ def mouth(lips: Array, rest: Landmarks, skin: Array) -> Mouth:
     light = skin / LIT
     light = light.mean() + np.float32(0.65) * (light - light.mean())  # teeth aren't skin
     tone = np.clip(light**DULL, *TONE).astype(np.float32)  # teeth shine more than skin does
-    return Mouth(_picture(), np.clip(place, 1.0, [WIDTH - 1.0, HEIGHT - 1.0]), tone)
+    place = np.clip(place, SMALLER[-1], [WIDTH - SMALLER[-1], HEIGHT - SMALLER[-1]])
+    by = next((one for one in reversed(SMALLER) if PER_IOD / one > LEAST_SHARP * iod), 1)
+    return Mouth(_smaller(by), (place / by).astype(np.float32), tone)
 
 
 def skin(pixels: Pixels, landmarks: Landmarks) -> Array:
     """(3,) mean RGB of the skin around the mouth; a face outside the frame has its edge."""
     return sing.light(pixels, landmarks)
+
+
+@cache
+def _smaller(by: int) -> Pixels:
+    """The painting at the `by`th part of its size."""
+    import cv2
+
+    if by == 1:
+        return _picture()
+    size = (WIDTH // by, HEIGHT // by)
+    return freeze(
+        np.asarray(cv2.resize(np.array(_picture()), size, interpolation=cv2.INTER_AREA), np.uint8)
+    )
 
 
 @cache
@@ -75,7 +93,7 @@ def _picture() -> Pixels:
     turned = np.clip(np.cos(away * 2.9), 0.0, 1.0) ** 1.3
     shade = (0.35 + 0.65 * turned) * seam * np.clip(0.80 + 1.6 * (y + 0.10), 0.55, 1.0)
     gums = np.clip((-0.095 + 0.02 * (2.0 * within - 1.0) ** 2 - y) / 0.02, 0.0, 1.0)[..., None]
-    enamel = np.float32([222, 207, 190]) * (1 - gums) + np.float32([150, 78, 76]) * gums
+    enamel = np.float32([206, 191, 174]) * (1 - gums) + np.float32([150, 78, 76]) * gums
     rgb += tooth[..., None] * (enamel * shade[..., None] - rgb)
     # What the teeth throw on the tongue.
     under = np.exp(-np.clip(y - tip, 0.0, None) / 0.05) * (1.0 - tooth)

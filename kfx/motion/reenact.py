@@ -119,7 +119,8 @@ class Reenact(Motion):
         shape = poses.to_canonical(taken.pose, taken.landmarks)
         lips = (shape + rig().change(wanted, own))[painted_mouth.INNER, :2]
         rest = shape + rig().change(dict.fromkeys(NAMES, 0.0), own)
-        return painted_mouth.mouth(lips, rest, painted_mouth.skin(still.pixels, taken.landmarks))
+        light = painted_mouth.skin(still.pixels, taken.landmarks)
+        return painted_mouth.mouth(lips, rest, light, face.iod)
 
 
 def _within(wanted: Coefficients, own: Coefficients) -> dict[str, float]:

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from kfx.motion.cast import slot_of
 from kfx.motion.neutral import Neutral
 from kfx.motion.reenact import Coefficients, Reenact
-from kfx.params import Choice, Float, Int
+from kfx.params import Choice, Float, Performer
 from kfx.tracking import pose as poses
 from kfx.tracking.arkit import NAMES
 from kfx.types import Face, Tick
@@ -32,7 +33,7 @@ class Retarget(Reenact):
     """
 
     driver = Choice("performer", ("performer", "stream"), doc="who drives: a slot, or a stream")
-    slot = Int(0, 0, 7, doc="the slot that drives")
+    slot = Performer("0", doc="who drives: the number of a slot, or the name it is pinned by")
     gain = Float(1.0, 0.0, 2.0, doc="1 = as performed, 2 = twice the expression")
     mouth = Float(1.0, doc="share of lips and jaw that the driver has")
     eyes = Float(1.0, doc="share of lids and looks that the driver has")
@@ -54,7 +55,7 @@ class Retarget(Reenact):
         return self._expression(tick)[0] * self.mouth
 
     def wanted(self, face: Face, tick: Tick, own: Coefficients) -> Coefficients | None:
-        if self.driver == "performer" and face.slot == self.slot:
+        if self.driver == "performer" and face.slot == self._driving():
             return None
         strength, shown = self._expression(tick)
         if strength <= 0.0:
@@ -90,11 +91,15 @@ class Retarget(Reenact):
         return got or None
 
     def _performed(self, tick: Tick) -> Coefficients | None:
-        face = next((one for one in tick.faces if one.slot == self.slot), None)
+        slot = self._driving()
+        face = next((one for one in tick.faces if one.slot == slot), None)
         if face is None or not face.found or not np.isfinite(face.landmarks).all():
             return None
         own, rest = self._net.of(face.landmarks), self._rest_of(face, tick)
         return {name: own[name] - rest[name] for name in NAMES}
+
+    def _driving(self) -> int | None:
+        return slot_of(self.slot, self.names)
 
     def _rest_of(self, face: Face, tick: Tick) -> Coefficients:
         """The coefficients of a face's own rest as far as it is known."""

@@ -6,8 +6,10 @@ from collections import deque
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
 from kfx.motion.base import Motion
+from kfx.motion.cued import number_at
 from kfx.params import Bool, Choice, Float
 from kfx.render.still import Scene, Still
 from kfx.tracking import pose as poses
@@ -15,8 +17,12 @@ from kfx.types import Face, Landmarks, Matte, Pixels, Tick, freeze
 
 MOST_BEHIND_S = 2.0  # 30 frames a second of 720p take 220 MB
 MOST_SMEARED = 6  # frames that one picture of the catch-up is made of
+FLOW_PX = 320  # width of the pictures that flow is measured in
 STEP_BEATS = 0.25  # how long each stop of a stutter is
 _LIVE_S = 1e-4
+
+
+Flow = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +36,9 @@ class _Past:
 class SpeedRamp(Motion):
     """Shows the past of each cue at its own pace; at its end it is live again.
 
-    Between two frames of slow motion the faces move on by their mesh, so that a face that is
-    slowed down three times doesn't step. Nothing is known of what comes: only slower, then
-    catching up.
+    Between two frames of slow motion the picture moves on by its optical flow, and the face
+    alone by its mesh, so that what is slowed down three times doesn't step. Nothing is known of
+    what comes: only slower, then catching up.
     """
 
     holds = True
@@ -46,6 +52,9 @@ class SpeedRamp(Motion):
     catch = Float(1.0, 0.25, 4.0, unit="beats", doc="how long it takes to be live again")
     depth = Float(0.35, 0.1, 1.0, doc="the pace of the slow part: 1 = live")
     curve = Choice("snap", ("snap", "ease", "stutter"), doc="how the pace changes")
+    between = Choice(
+        "flow", ("flow", "step"), doc="slow motion glides from frame to frame, or shows each longer"
+    )
     smear = Bool(True, doc="what is passed by while catching up is seen as motion blur")
 
     def __init__(self, values: dict[str, object] | None = None) -> None:
@@ -59,11 +68,12 @@ class SpeedRamp(Motion):
         self._shown: dict[int, Landmarks] = {}
         self._placed: dict[int, Face] = {}
         self._head: float | None = None  # the time that was shown last
+        self._flow: tuple[_Past, _Past, Flow] | None = None
 
     def hold(self, tick: Tick) -> Scene | None:
         if tick.dt == 0.0:
             self.reset()
-        cue = self._cue_at(tick.beat)
+        cue = number_at(tick.beat, self.start, self.every, self.length) if self.on else None
         if cue != self._cue:
             self.reset()
             self._cue, self._since = cue, (tick.time, tick.beat)
@@ -101,11 +111,16 @@ class SpeedRamp(Motion):
         if self.smear and self.mode == "frame" and before is not None:
             pixels = self._smeared(here, before)
         stills = {}
+        flow = None
+        if self.mode == "frame" and self.between == "flow" and pixels is here.pixels:
+            flow = self._flowed(here, then, share)
         for slot, face in here.faces.items():
             other = then.faces.get(slot, face)
             if self.mode == "frame":
-                placed = face
-                shown = face.landmarks + share * (other.landmarks - face.landmarks)
+                shown = face.landmarks
+                if flow is not None:
+                    shown = face.landmarks + share * (other.landmarks - face.landmarks)
+                placed = replace(face, landmarks=freeze(shown.astype(np.float32)))
             else:
                 if slot not in live:
                     continue
@@ -120,15 +135,17 @@ class SpeedRamp(Motion):
         if not stills and self.mode == "face":
             return None
         if not stills:  # a picture without faces is slowed down too
-            return Scene(True, {-1: Still(pixels, _nobody())}, {}, matte=here.matte)
-        return Scene(self.mode == "frame", stills, dict(self._placed), matte=here.matte)
+            return Scene(True, {-1: Still(pixels, _nobody())}, {}, matte=here.matte, flow=flow)
+        whole = self.mode == "frame"
+        return Scene(whole, stills, dict(self._placed), matte=here.matte, flow=flow)
 
-    def _cue_at(self, beat: float) -> int | None:
-        since = beat - self.start + 1e-6
-        if not self.on or since < 0.0:
+    def _flowed(self, here: _Past, then: _Past, share: np.float32) -> Flow | None:
+        """How far the parts of `here` are on their way to `then`; None at its beginning."""
+        if share < 0.02 or then is here or here.pixels.shape != then.pixels.shape:
             return None
-        number = int(since // self.every) if self.every > 0.0 else 0
-        return number if since - number * self.every < self.length else None
+        if self._flow is None or self._flow[0] is not here or self._flow[1] is not then:
+            self._flow = (here, then, optical_flow(here.pixels, then.pixels))
+        return np.asarray(share * self._flow[2], np.float32)
 
     def _behind(self, tick: Tick) -> float:
         """How many seconds the picture is behind."""
@@ -165,6 +182,22 @@ class SpeedRamp(Motion):
         for one in passed:
             total += one.pixels
         return freeze((total // len(passed)).astype(np.uint8))
+
+
+def optical_flow(one: Pixels, other: Pixels) -> Flow:
+    """(h, w, 2) how far each part of `one` is away in `other`, in pixels; coarse and smooth."""
+    import cv2
+
+    height, width = one.shape[:2]
+    small = (FLOW_PX, max(16, round(FLOW_PX * height / width)))
+    grey = [
+        cv2.resize(np.ascontiguousarray(picture[..., 1]), small, interpolation=cv2.INTER_AREA)
+        for picture in (one, other)
+    ]
+    empty = np.zeros((small[1], small[0], 2), np.float32)
+    flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST).calc(*grey, empty)
+    coarse = cv2.resize(flow, (small[0] // 4, small[1] // 4), interpolation=cv2.INTER_AREA)
+    return np.asarray(coarse * np.float32([width / small[0], height / small[1]]), np.float32)
 
 
 def _nobody() -> Face:

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kfx import canonical as c
+from kfx.motion import still_choice
 from kfx.motion.guard import eyes_no_wider
 from kfx.motion.neutral import Neutral
-from kfx.motion.regions import inside
+from kfx.motion.patch import Patch, cut
+from kfx.motion.regions import inside, masks
 from kfx.render.still import Still
 from kfx.tracking import pose as poses
 from kfx.types import Face, Landmarks, Pixels, Tick, freeze
@@ -19,11 +21,22 @@ from kfx.types import Face, Landmarks, Pixels, Tick, freeze
 Array = npt.NDArray[np.float32]
 
 TURNED = (25.0, 45.0)  # degrees between two heads over which one gives way
+KEEP_S = 1.0  # how often a picture for later is renewed
+KEPT_PX = 512  # its longest side
 REACH_IOD = 0.34  # over which light is evened out
 LIGHT_S = 0.6  # how slowly the comparison follows
 RATIO = (0.2, 5.0)
 CONTRAST = 0.5  # how far contrast follows the light
 _FEATURES = np.array([*c.OUTER_LIPS, *c.INNER_LIPS, *c.BROWS, *c.RIGHT_LIDS, *c.LEFT_LIDS])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """One who may have left: as they looked ahead last."""
+
+    time: float
+    patch: Patch
+    light: Array
 
 
 @dataclass
@@ -40,11 +53,13 @@ class Wardrobe:
         self._rests: dict[int, Landmarks] = {}
         self._lights: dict[tuple[int, int], _Light] = {}
         self._seen: dict[int, Array] = {}  # the light on each face of this tick
+        self._kept: dict[int, _Kept] = {}
 
     def reset(self) -> None:
         self._neutral.reset()
         self._rests.clear()
         self._lights.clear()
+        self._kept.clear()
 
     def see(self, tick: Tick) -> dict[int, Face]:
         """The faces of the tick that can be worn, by slot; learns what they look like at rest."""
@@ -57,8 +72,28 @@ class Wardrobe:
                 sound[face.slot] = face
                 shape = poses.to_canonical(face.pose, face.landmarks)
                 self._rests[face.slot] = self._neutral.of(face, shape, tick.dt)
-                self._seen[face.slot] = _light(tick.frame.pixels, face)
+                self._seen[face.slot] = light(tick.frame.pixels, face)
         return sound
+
+    def keep(self, tick: Tick, there: dict[int, Face]) -> dict[int, Face]:
+        """Those who have left, as they were when they last looked ahead with open eyes."""
+        for slot, face in there.items():
+            known = self._kept.get(slot)
+            due = known is None or tick.time - known.time >= KEEP_S
+            if due and still_choice.usable(face) and still_choice.judge(tick.frame, face)[1]:
+                patch = cut(tick.frame.pixels, face, longest=KEPT_PX)
+                if patch is not None:
+                    self._kept[slot] = _Kept(tick.time, patch, self._seen[slot])
+        gone = {slot: one for slot, one in self._kept.items() if slot not in there}
+        self._seen.update({slot: one.light for slot, one in gone.items()})
+        return {slot: one.patch.face for slot, one in gone.items()}
+
+    def still(self, tick: Tick, worn: Face, cover: Array, tint: Array | None) -> Still:
+        """The picture of `worn` as it is now or was when they left, to be set in elsewhere."""
+        kept = self._kept.get(worn.slot)
+        gone = kept is not None and kept.patch.face is worn
+        pixels = kept.patch.pixels if kept is not None and gone else tick.frame.pixels
+        return Still(pixels, worn, cover=cover, tint=tint)
 
     def rest(self, slot: int) -> Landmarks | None:
         """(478, 3) the resting shape, canonical iod."""
@@ -78,15 +113,7 @@ class Wardrobe:
         ease = np.float32(1.0 - np.exp(-(tick.time - known.time) / LIGHT_S))
         known.both = known.both + ease * (now - known.both)
         known.time = tick.time
-        goal, own = known.both[:, :3], known.both[:, 3:]
-        factor = np.clip(goal / own, *RATIO) ** np.float32(CONTRAST * share)
-        added = (own + np.float32(share) * (goal - own) - factor * own) / np.float32(255.0)
-        return np.hstack([factor, added]).astype(np.float32)
-
-
-def still(tick: Tick, worn: Face, cover: Array, tint: Array | None) -> Still:
-    """The picture of `worn` as it is now, to be set in elsewhere."""
-    return Still(tick.frame.pixels, worn, cover=cover, tint=tint)
+        return matched(known.both[:, :3], known.both[:, 3:], share)
 
 
 def facing(wearer: Face, worn: Face) -> float:
@@ -115,12 +142,25 @@ def lids_of_both(wearer: Face, driven: Landmarks, worn: Face) -> Landmarks:
 
 
 @cache
+def eyes() -> Array:
+    """(478,) 1 on lids and irises, fading into the skin around."""
+    return freeze(np.clip(1.6 * masks()["eye"][:, 0], 0.0, 1.0).astype(np.float32))
+
+
+@cache
 def edge(feather_iod: float) -> Array:
     """(478,) 0 on the oval, 1 from `feather_iod` inside it on."""
     return freeze(inside(feather_iod)[:, 0].copy())
 
 
-def _light(pixels: Pixels, face: Face) -> Array:
+def matched(goal: Array, own: Array, share: float) -> Array:
+    """(478, 6) the tint that brings `own` light to `goal`, both from `light`; `share` of it."""
+    factor = np.clip(goal / own, *RATIO) ** np.float32(CONTRAST * share)
+    added = (own + np.float32(share) * (goal - own) - factor * own) / np.float32(255.0)
+    return np.hstack([factor, added]).astype(np.float32)
+
+
+def light(pixels: Pixels, face: Face) -> Array:
     """(478, 3) what light and skin are like around each landmark, without the features."""
     height, width = pixels.shape[:2]
     x = np.clip(face.landmarks[:, 0], 0, width - 1).astype(int)

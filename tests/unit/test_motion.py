@@ -30,6 +30,7 @@ KINDS = {
     "retarget": REENACT,
     "ripple_skin": PLAIN,
     "speed_ramp": PLAIN,
+    "time_loop": PLAIN,
 }
 
 

@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 import pytest
 
-from kfx import assets, effects
+from kfx import assets, effects, own_nets
 from kfx.canonical import BROWS, INNER_LIPS, LEFT_IRIS, OUTER_LIPS, canonical
 from kfx.engine.look.autobypass import Strict
 from kfx.engine.look.motions import Motions
@@ -54,7 +54,7 @@ def test_the_card_tells_of_this_net():
     data = (folder / "motion.onnx").read_bytes()
     assert card["sha256"] == hashlib.sha256(data).hexdigest()
     assert len(data) < 3_000_000
-    inputs = {one.name: one.shape[1] for one in motion_net._session().get_inputs()}
+    inputs = {one.name: one.shape[1] for one in own_nets.session("motion").get_inputs()}
     assert inputs == {name: one["shape"][1] for name, one in card["input"].items()}
     assert inputs["past"] == motion_net.COUNT
     assert inputs["state"] == motion_net.STATE

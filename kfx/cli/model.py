@@ -15,8 +15,10 @@ DESCRIPTION = """Look at ONNX nets before they are played.
 names, shapes and a run on a portrait, and printed ready to save as NAME.toml.
 
 `try` runs the net on a picture and writes before and after, side by side. A net for faces or heads
-is given the faces that are found in the picture and drawn onto them, as it is live.
+is given the faces that are found in the picture and drawn onto them, as it is live; one that is
+given landmarks moves them, and the numbers that it says are printed.
 """
+MOST_SAID = 12  # numbers that are printed
 EPILOG = """examples:
   kfx model inspect candy.onnx                 its card, guessed where there is none
   kfx model inspect candy.onnx -o candy.toml   save it beside the net, then change what is wrong
@@ -62,18 +64,18 @@ def _inspect(options: argparse.Namespace) -> int:
         print(json.dumps(_facts(card, file)))
     elif not options.out:
         print(text, end="")
-    if not options.json and card.kind not in cards.DRAWN:
+    if not options.json and card.kind not in cards.PLAYED:
         print(f"kfx: no effect can be made of it: {card.doc or card.kind}", file=sys.stderr)
     return 0
 
 
 def _facts(card: Any, file: Any) -> dict[str, Any]:
-    from kfx.neural.card import DRAWN
+    from kfx.neural.card import PLAYED
 
     return {
         "name": card.name,
         "kind": card.kind,
-        "effect": card.kind in DRAWN,
+        "effect": card.kind in PLAYED,
         "guessed": not card.where,
         "doc": card.doc,
         "region": card.region,
@@ -84,7 +86,7 @@ def _facts(card: Any, file: Any) -> dict[str, Any]:
         "bytes": file.bytes,
         "inputs": [_port(port) for port in card.inputs],
         "outputs": [_port(port) for port in card.outputs],
-        "knobs": list(card.knobs) if card.kind in DRAWN else [],
+        "knobs": list(card.knobs) if card.kind in PLAYED else [],
         "tensors": {
             "inputs": {one.name: [one.type, list(one.shape)] for one in file.inputs},
             "outputs": {one.name: [one.type, list(one.shape)] for one in file.outputs},
@@ -107,7 +109,7 @@ def _try(options: argparse.Namespace) -> int:
     if not options.image:
         raise UsageError("kfx model try: name a picture: kfx model try net.onnx portrait.jpg")
     card = _card(options)
-    if card.kind not in cards.DRAWN:
+    if card.kind not in cards.PLAYED:
         raise KfxError(f"{options.net}: {card.doc or card.kind}; there is nothing to draw")
     knobs: dict[str, Any] = {name: knob.default for name, knob in card.knobs.items()}
     for setting in options.set:
@@ -120,7 +122,11 @@ def _try(options: argparse.Namespace) -> int:
             raise UsageError(f"--set {setting}: {error}") from error
     picture = load_picture(Path(options.image))
     faces = None if card.region == "frame" else _faces(picture)
-    result = trial.run(card, picture, knobs, faces or ())
+    says: dict[str, float] = {}
+    if card.kind == "landmarks":
+        result, says = _on_landmarks(card, picture, knobs, faces or ())
+    else:
+        result = trial.run(card, picture, knobs, faces or ())
     out = Path(options.out or f"{card.name}_try.png")
     _save(out, trial.encoded(result.picture, out), options.force)
     facts = {
@@ -129,16 +135,45 @@ def _try(options: argparse.Namespace) -> int:
         "provider": result.provider,
         "ms": round(result.ms, 2),
         "faces": None if faces is None else len(faces),
+        **({"says": says} if says else {}),
     }
     if faces is not None and not faces:
-        note = "no face was found in it; the net was given the whole picture"
+        given = "nothing" if card.kind == "landmarks" else "the whole picture"
+        note = f"no face was found in it; the net was given {given}"
         print(f"kfx: {options.image}: {note}", file=sys.stderr)
     if options.json:
         print(json.dumps(facts))
     else:
         size = "×".join(map(str, result.size))
         print(f"{out}: before and after; {size}, {result.ms:.1f} ms on {result.provider}")
+        for name, value in sorted(says.items(), key=lambda one: -abs(one[1]))[:MOST_SAID]:
+            print(f"  {name} {value:.3f}")
     return 0
+
+
+def _on_landmarks(
+    card: Any, picture: Any, knobs: dict[str, Any], faces: tuple[Any, ...]
+) -> tuple[Any, dict[str, float]]:
+    """Before and after of a net that moves faces, as a chain draws it, and what it says."""
+    from fractions import Fraction
+
+    import numpy as np
+
+    from kfx.effects import EffectSpec
+    from kfx.engine.look.chain import Chain
+    from kfx.neural.trial import Trial
+    from kfx.presets import Link, Preset
+    from kfx.render.gpu import Gpu
+    from kfx.types import Frame, Tick
+
+    effect = EffectSpec(card.name, "net", card.doc, card.knobs, card, card.where)
+    size = (picture.shape[1], picture.shape[0])
+    tick = Tick(0, 0.0, 0.0, Frame(picture, 0, Fraction(0), 0.0), faces)
+    with Gpu() as gpu, Chain(gpu, Preset("try", "", (Link(effect, knobs),)), size) as chain:
+        after = chain.render(tick)
+        facts, says = chain.nets[0], chain.said(tick)
+    both = np.concatenate([picture, after], axis=1)
+    return Trial(both, size, facts["provider"], facts["ms"]), says
 
 
 def _faces(picture: Any) -> tuple[Any, ...]:

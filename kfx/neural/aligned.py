@@ -57,8 +57,10 @@ def whole(frame: tuple[int, int], size: tuple[int, int]) -> Affine:
 
 def inverse(affine: Affine) -> Affine:
     """Crop pixels → frame pixels."""
-    turn = np.linalg.inv(affine[:, :2])
-    return np.hstack([turn, -turn @ affine[:, 2:]])
+    (a, b, x), (c, d, y) = affine.tolist()  # by hand: LAPACK wakes its threads for two by two
+    size = a * d - b * c
+    a, b, c, d = d / size, -b / size, -c / size, a / size
+    return np.array([[a, b, -a * x - b * y], [c, d, -c * x - d * y]])
 
 
 def apply(affine: Affine, points: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

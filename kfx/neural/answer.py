@@ -30,10 +30,13 @@ def drawn(
         return _matte(layout.to_matte(answer, port), knobs)
     if card.kind == "flow":
         seen = _moved(given, layout.to_flow(answer, port))
+    elif port.colour == "LAB-AB":
+        seen = layout.coloured_in(answer, port, given)
     else:
         seen = layout.to_picture(answer, port)
     if card.stick == "change":
-        return _change(seen, given)
+        grey = card.picture.colour == "L"  # only the plate's luma is changed
+        return _change(seen, given[..., :3] @ layout.LUMA if grey else given)
     out = np.full((*seen.shape[:2], 4), 255, np.uint8)
     out[..., :3] = np.rint(seen * 255.0)
     return out
@@ -45,7 +48,8 @@ def _change(seen: npt.NDArray[np.float32], given: Array) -> Drawn:
         way = cv2.INTER_AREA if seen.shape[1] > width else cv2.INTER_LINEAR
         seen = cv2.resize(seen, (width, height), interpolation=way)
     out = np.ones((height, width, 4), np.float16)
-    out[..., :3] = seen - given[..., :3].astype(np.float32) / 255.0
+    before = given[..., None] if given.ndim == 2 else given[..., :3]
+    out[..., :3] = seen - before.astype(np.float32) / 255.0
     return out
 
 

@@ -3,10 +3,12 @@
 ::
 
     name = "candy"
-    kind = "image"              # image, matte, flow, landmarks; detector, other: told, not drawn
+    kind = "image"              # image, matte, flow; landmarks: in, they or numbers out;
+                                # detector, other: told, not played
     doc = "candy colours"
     region = "face"             # face and head: crops that follow the pose; frame: the picture
     stick = "result"            # or "change": the plate plus what the net has changed
+    edge = "soft"               # or "skin": on over forehead, ears and neck, where skin is
     class = "generative"        # or "procedural"
     licence = "Apache-2.0"
     source = "where it was found"
@@ -22,6 +24,17 @@
     is = "picture"
     layout = "NCHW"
     range = [0.0, 255.0]
+
+A net that is given landmarks (``kind = "landmarks"``) moves them, or says numbers of a face. Those
+by ARKit's names move the face, and all of them are signals ``net.NAME`` for the other links::
+
+    [input.points]
+    is = "landmarks"
+    space = "crop"              # 0..1 of the face's crop; frame, pixels, canonical (head-fixed)
+
+    [output.says]
+    is = "coefficients"         # or "landmarks"; with stick = "change" what is added to them
+    names = ["jawOpen", "calm"]
 """
 
 from __future__ import annotations
@@ -35,6 +48,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from kfx.arkit import NAMES
 from kfx.errors import KfxError
 from kfx.neural.ports import PICTURES, Port, nearest, read
 from kfx.params import MIX, SEED, Choice, File, Float, Knob, Vector
@@ -50,13 +64,16 @@ KINDS = {
 """Each kind with the role an output has where the card doesn't say."""
 
 DRAWN = frozenset({"image", "matte", "flow"})
+PLAYED = DRAWN | {"landmarks"}
 REGIONS = ("face", "head", "frame")
 STICKS = ("result", "change")
+EDGES = ("soft", "skin")
 CLASSES = ("procedural", "generative")
 _WORDS: dict[str, tuple[str, ...]] = {
     "kind": tuple(KINDS),
     "region": REGIONS,
     "stick": STICKS,
+    "edge": EDGES,
     "class": CLASSES,
 }
 _TEXTS = ("name", "doc", "licence", "source", "sha256", "file")
@@ -78,6 +95,7 @@ class Card:
     doc: str = ""
     region: str = "frame"
     stick: str = "result"
+    edge: str = "soft"
     training: str = "generative"
     licence: str = ""
     source: str = ""
@@ -94,10 +112,8 @@ class Card:
 
     @property
     def answer(self) -> Port:
-        """The output that is drawn."""
-        role = KINDS[self.kind]
-        roles = {role, "classes"} if role == "matte" else {role}
-        return next(port for port in self.outputs if port.role in roles)
+        """The output that is played."""
+        return next(port for port in self.outputs if port.role in _answers(self.kind))
 
     def role(self, role: str) -> tuple[Port, ...]:
         """The inputs of a role."""
@@ -111,14 +127,16 @@ class Card:
             own[knob_name(port.name)] = Float(port.default, port.min, port.max, doc=port.doc)
         if self.role("picture2"):
             own["image2"] = File("", (".png", ".jpg", ".jpeg"), doc="the second picture")
+        if self.kind == "landmarks":
+            own |= _acting(self)
         if self.kind == "matte":
             doc = "what is drawn: the background replaced, the person, or the matte itself"
             own["show"] = Choice("background", ("background", "person", "matte"), doc=doc)
             black, low, high = (0.0, 0.0, 0.0, 1.0), (0.0,) * 4, (1.0,) * 4
             own["colour"] = Vector(black, low, high, doc="what is put there")
-        if self.region != "frame":
+        if self.region != "frame" and self.kind in DRAWN:
             own["feather"] = _FEATHER
-        if self.kind != "matte":
+        if self.kind in ("image", "flow"):
             own["light"] = _LIGHT
         rate = Float(
             self.rate_hz,
@@ -130,10 +148,45 @@ class Card:
         return {**own, "rate_hz": rate, "mix": MIX, "seed": SEED}
 
 
+def _answers(kind: str) -> set[str]:
+    """The roles that the output which is played may have."""
+    more = {"matte": {"classes", "heatmaps"}, "landmarks": {"coefficients"}}
+    return {KINDS[kind], *more.get(kind, ())}
+
+
+def _acting(card: Card) -> dict[str, Knob]:
+    """The knobs of what a net makes of landmarks."""
+    if card.answer.role == "landmarks":
+        return {"gain": Float(1.0, 0.0, 3.0, doc="how far the net's changes go")}
+    if not set(coefficients_of(card)) & set(NAMES):
+        return {}
+    return {
+        "gain": Float(1.0, 0.0, 2.0, doc="size of the expression the net says"),
+        "mouth": Float(1.0, doc="0 = the performer's lips and jaw, 1 = the net's"),
+        "eyes": Float(1.0, doc="0 = the performer's lids and looks, 1 = the net's"),
+        "brows": Float(1.0, doc="0 = the performer's brows, 1 = the net's"),
+    }
+
+
+def coefficients_of(card: Card) -> tuple[str, ...]:
+    """The names of the numbers that a net answers, () where it answers none."""
+    if card.kind != "landmarks" or card.answer.role != "coefficients":
+        return ()
+    return tuple(str(one["name"] if isinstance(one, dict) else one) for one in card.answer.names)
+
+
+def rests_of(card: Card) -> tuple[float, ...]:
+    """What the net answers to a resting face, 0 where the card doesn't say."""
+    return tuple(
+        float(one.get("rest", 0.0)) if isinstance(one, dict) else 0.0 for one in card.answer.names
+    )
+
+
 def knob_name(name: str) -> str:
     """The knob that an input is turned by."""
     word = re.sub(r"\W+", "_", name).strip("_").lower() or "value"
     taken = {"mix", "seed", "feather", "light", "rate_hz", "image2", "show", "colour", "effect"}
+    taken |= {"gain", "mouth", "eyes", "brows"}
     return f"{word}_in" if word in taken or word[0].isdigit() else word
 
 
@@ -160,7 +213,8 @@ def parse(text: str, path: Path) -> Card:
     for key in _TEXTS:
         if not isinstance(table.get(key, ""), str):
             raise KfxError(f"{path}: {key}: {table[key]!r} is no text")
-    words = {"region": "frame", "stick": "result", "class": "generative", **table}
+    region = "face" if table.get("kind") == "landmarks" else "frame"
+    words = {"region": region, "stick": "result", "edge": "soft", "class": "generative", **table}
     for key, known in _WORDS.items():
         if words.get(key) not in known:
             wrong = words.get(key, "missing")
@@ -171,9 +225,11 @@ def parse(text: str, path: Path) -> Card:
     outputs = _ports(table, "output", KINDS[kind], path)
     if kind in DRAWN and sum(port.role == "picture" for port in inputs) != 1:
         raise KfxError(f'{path}: input: one of them must have is = "picture"')
-    roles = {KINDS[kind], "classes"} if kind == "matte" else {KINDS[kind]}
-    if kind in DRAWN and sum(port.role in roles for port in outputs) != 1:
-        raise KfxError(f'{path}: output: exactly one must have is = "{KINDS[kind]}"')
+    if kind in PLAYED and sum(port.role in _answers(kind) for port in outputs) != 1:
+        roles = " or ".join(f'"{one}"' for one in sorted(_answers(kind)))
+        raise KfxError(f"{path}: output: exactly one must have is = {roles}")
+    if kind == "landmarks":
+        _check_points(inputs, outputs, path)
     states = {port.name for port in outputs if port.role == "state"}
     for port in inputs:
         if port.role == "state" and port.source not in states:
@@ -189,6 +245,7 @@ def parse(text: str, path: Path) -> Card:
         doc=table.get("doc", ""),
         region=words["region"],
         stick=words["stick"],
+        edge=words["edge"],
         training=words["class"],
         licence=table.get("licence", ""),
         source=table.get("source", ""),
@@ -198,6 +255,22 @@ def parse(text: str, path: Path) -> Card:
         where=str(path),
         notes=MappingProxyType({key: table[key] for key in _FREE if key in table}),
     )
+
+
+def _check_points(inputs: tuple[Port, ...], outputs: tuple[Port, ...], path: Path) -> None:
+    given = [port for port in inputs if port.role == "landmarks"]
+    if len(given) != 1 or any(port.role in PICTURES for port in inputs):
+        raise KfxError(
+            f'{path}: input: a net for landmarks has one input with is = "landmarks", and none '
+            "for pictures: they are drawn only after faces have moved"
+        )
+    for port in outputs:
+        for one in port.names:
+            if isinstance(one, dict) and not isinstance(one.get("name"), str):
+                raise KfxError(f"{path}: output.{port.name}: names: {one!r} has no name")
+            rest = one.get("rest", 0.0) if isinstance(one, dict) else 0.0
+            if isinstance(rest, bool) or not isinstance(rest, int | float):
+                raise KfxError(f"{path}: output.{port.name}: names: rest: {rest!r} is no number")
 
 
 def check_hash(card: Card) -> None:
@@ -255,8 +328,10 @@ def _number(
 def dumps(card: Card) -> str:
     """The card as TOML, as `parse` reads it."""
     head: dict[str, Any] = {"name": card.name, "kind": card.kind, "doc": card.doc}
-    if card.kind in DRAWN:
+    if card.kind in PLAYED:
         head |= {"region": card.region, "stick": card.stick}
+    if card.edge != "soft":
+        head["edge"] = card.edge
     head |= {"class": card.training, "licence": card.licence, "source": card.source}
     head |= {"sha256": card.sha256, "margin": card.margin, "rate_hz": card.rate_hz}
     if card.path.stem != card.name or not card.where:
@@ -279,7 +354,7 @@ def _port_lines(port: Port) -> list[str]:
     keys = ["role", "doc", "type"]
     if port.role in PICTURES:
         keys += ["layout", "size", "multiple", "colour", "range", "mean", "std", "channels"]
-        keys += ["activation", "normalise", "invert"]
+        keys += ["activation", "normalise", "invert", "scale"]
     if port.role == "classes":
         keys += ["classes"]
     if port.role in ("knob", "constant"):
@@ -288,6 +363,10 @@ def _port_lines(port: Port) -> list[str]:
         keys += ["min", "max"]
     if port.role in ("state", "mask"):
         keys += ["source"]
+    if port.role == "landmarks":
+        keys += ["space", "points"]
+    if port.role == "coefficients":
+        keys += ["activation", "names"]
     if port.role not in PICTURES:
         keys += ["shape"]
     always = {"role", "layout", "range", "default", "min", "max", "classes"}
@@ -310,6 +389,8 @@ def _toml(value: Any) -> str:
     if isinstance(value, str):
         escaped = value.replace("\\", "\\\\").replace('"', '\\"')
         return '"' + re.sub(r"[\x00-\x1f\x7f]", " ", escaped) + '"'
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(k)} = {_toml(v)}" for k, v in value.items()) + " }"
     if isinstance(value, tuple | list):
         return "[" + ", ".join(_toml(one) for one in value) + "]"
     return repr(value)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from kfx.errors import KfxError
 from kfx.neural import card as cards
-from kfx.neural import layout, onnx_file, roles
+from kfx.neural import families, guess_points, layout, onnx_file, roles
 from kfx.neural.card import Card
 from kfx.neural.onnx_file import OnnxFile
 from kfx.neural.portrait import (
@@ -34,6 +34,7 @@ from kfx.neural.ports import Port
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
+FED = ("picture", "picture2", "mask")
 NO_WEIGHTS = 16_000  # bytes: so small a net was written, not trained
 LEAST_STD = 0.02  # of an answer that is a picture
 _WHOLE = (
@@ -71,22 +72,43 @@ def _inspect(path: Path, _changed: int, _bytes: int) -> Card:
         training="procedural" if file.bytes < NO_WEIGHTS else "generative",
     )
     session = open_session(path)
+    fixed = [one for one in file.inputs if len(one.shape) == 4 and one.shape[0] not in (1, "?")]
+    if fixed and isinstance(fixed[0].shape[0], int):
+        many = fixed[0].shape[0]
+        return replace(base, doc=f"{fixed[0].name} takes {many} pictures at once, kfx has one")
     if not any(port.role == "picture" for port in inputs):
-        return _without_picture(base, file)
+        return guess_points.without_picture(base, file, session)
     first = Probe(base, session)
+    if base.picture.size is None and (multiple := first.multiple()) > 1:
+        base = replace(
+            base,
+            inputs=tuple(
+                replace(port, multiple=multiple) if port.role in FED else port for port in inputs
+            ),
+        )
     answers = first.run("0..1")
     name, decoded = _main_output(base, file, answers)
     if name is None:
-        return _told(base, answers)
+        return guess_points.dots(base, first, answers) or _told(base, answers)
+    if decoded == "flow" and base.role("picture2"):
+        return replace(_told(base, answers), doc="motion between two pictures, nothing to draw")
     states = {port.source for port in inputs if port.role == "state"}
     if decoded == "image":
         best = _image(base, file, first, name)
+    elif decoded == "colours":
+        best = _colours(base, name, answers)
     elif decoded == "flow":
         best = replace(base, kind="flow", outputs=_with(base, name, "flow", answers))
     else:
         best = _matte(base, first, name)
+    larger = _larger(answers[name], next(p for p in best.outputs if p.name == name), first.size)
     outputs = tuple(
-        replace(port, role="state") if port.name in states else port for port in best.outputs
+        replace(port, role="state")
+        if port.name in states
+        else replace(port, scale=larger)
+        if port.name == name
+        else port
+        for port in best.outputs
     )
     return replace(best, outputs=outputs, region=_region(best, file))
 
@@ -134,16 +156,51 @@ def _main_output(card: Card, file: OnnxFile, answers: dict[str, Array]) -> tuple
         word = name.lower()
         flow = shape[2] == 2 and any(hint in f"{word} {card.name.lower()}" for hint in _FLOW)
         kind = "image" if shape[2] in (3, 4) else "flow" if flow else "matte"
+        grey = card.picture.colour == "L"
+        if shape[2] == 2 and not flow and (grey or families.colourises(card.name)):
+            kind = "colours"
+        if shape[2] == 1 and (
+            families.draws_edges(card.name) or (grey and _alike(card, array, port))
+        ):
+            kind = "image"
         if shape[2] > 4 and _image_channels(card, array, port) is not None:
             kind = "image"
-        rank = {"image": 1, "matte": 2, "flow": 1}[kind]
+        rank = 2 if kind == "matte" else 1
         if kind == "matte" and any(hint in word for hint in _MATTE) and len(answers) > 1:
             rank = 0
-        found.append((rank, -tall, len(found), name, kind))
+        # Nets for edges answer them at every depth, the best ones last.
+        order = -len(found) if families.draws_edges(card.name) else len(found)
+        found.append((rank, -tall, order, name, kind))
     if not found:
         return None, ""
     _, _, _, name, kind = min(found)
     return name, kind
+
+
+def _alike(card: Card, array: Array, port: Port) -> bool:
+    """Whether an answer of one channel is the picture again: finer, brighter, without noise."""
+    values = layout.planes(finite(array), port)[..., 0]
+    picture = portrait(card.picture.size or FREE)
+    return correlation(values, luma_of(picture, values.shape)) > 0.7
+
+
+def _colours(card: Card, name: str, answers: dict[str, Array]) -> Card:
+    """A net that adds colours to a grey picture: CIE a*, b* to its L*, or to itself as it is."""
+    inputs = card.inputs
+    if card.picture.colour == "L":
+        inputs = tuple(
+            replace(port, colour="LAB-L", range=(0.0, 100.0)) if port.role == "picture" else port
+            for port in inputs
+        )
+    outputs = _with(card, name, "picture", answers)
+    outputs = tuple(replace(p, colour="LAB-AB") if p.name == name else p for p in outputs)
+    return replace(card, kind="image", inputs=inputs, outputs=outputs, stick="change")
+
+
+def _larger(array: Array, port: Port, size: tuple[int, int]) -> float:
+    """How many times larger than the picture the answer is."""
+    height = layout.planes(finite(array), port).shape[0]
+    return max(1.0, round(height / size[1], 2))
 
 
 def _image_channels(card: Card, array: Array, port: Port) -> tuple[int, ...] | None:
@@ -185,7 +242,9 @@ def _image(card: Card, file: OnnxFile, probe: Probe, name: str) -> Card:
     picture = probe.portrait
     scored = []
     usual = ""  # the scale of the answer to 0..1
-    for order, scale in enumerate(("0..1", "0..255", "-1..1")):
+    known = families.scale_of(card.name)
+    scales = ["0..1", "0..255", "-1..1", *({known} & {"BGR", "ImageNet"} & {*probe.scales})]
+    for order, scale in enumerate(scales):
         answers = probe.run(scale)
         port = next(p for p in _with(card, name, "picture", answers) if p.name == name)
         array = finite(answers[name])
@@ -194,6 +253,8 @@ def _image(card: Card, file: OnnxFile, probe: Probe, name: str) -> Card:
             channels = _image_channels(card, array, port) or (0, 1, 2)
             port, values = replace(port, channels=channels), values[..., list(channels)]
         own = _answer_scale(values, file.last_ops.get(name, ""))
+        if values.shape[2] == 1 and families.draws_edges(card.name) and float(values.min()) < -0.5:
+            port, own = replace(port, activation="sigmoid"), "0..1"
         port = replace(port, **SCALES[own])
         seen = layout.to_picture(array, port)
         luma = seen @ layout.LUMA
@@ -206,6 +267,7 @@ def _image(card: Card, file: OnnxFile, probe: Probe, name: str) -> Card:
         usual = usual or own
         if scale != "0..1" and scale != usual:  # filters for 0..1 do all sorts of things elsewhere
             score -= 1.5 if scale == "-1..1" else 0.3
+        score += 2.0 * (scale == known)
         scored.append((score, scale, port, seen))
     _, scale, port, seen = max(scored, key=lambda one: one[0])
     outputs = tuple(port if one.name == name else one for one in card.outputs)
@@ -214,7 +276,7 @@ def _image(card: Card, file: OnnxFile, probe: Probe, name: str) -> Card:
         kind="image",
         inputs=_scaled(card, scale),
         outputs=outputs,
-        stick=_stick(seen, picture),
+        stick=_stick(seen, picture, grey=card.picture.colour == "L"),
     )
 
 
@@ -227,11 +289,13 @@ def _answer_scale(values: Floats, last: str) -> str:
     return "0..1"
 
 
-def _stick(seen: Floats, picture: Array) -> str:
+def _stick(seen: Floats, picture: Array, *, grey: bool) -> str:
     """``change`` for a net that keeps the picture's detail, so that the plate's own is shown."""
     import cv2
 
     height, width = seen.shape[:2]
+    if grey:
+        picture = np.repeat((picture[..., :3] @ layout.LUMA)[..., None], 3, axis=2)
     before = cv2.resize(picture[..., :3], (width, height), interpolation=cv2.INTER_AREA)
     a, b = (
         (one - cv2.GaussianBlur(one, (0, 0), 2.0)).ravel()
@@ -239,19 +303,22 @@ def _stick(seen: Floats, picture: Array) -> str:
     )
     energy = float((a * a).sum())
     slope = float((a * b).sum()) / max(energy, 1e-9)
+    if grey:  # its luma alone is changed, so that the plate keeps its colours
+        return "change" if correlation(seen.ravel(), before.ravel()) > 0.7 else "result"
     return "change" if correlation(a, b) > 0.93 and 0.75 < slope < 1.35 else "result"
 
 
 def _matte(card: Card, probe: Probe, name: str) -> Card:
     """Scale, class and polarity by which the net tells the person from the background best."""
     best: tuple[float, str, Port] | None = None
-    for order, scale in enumerate(SCALES):
+    known = families.scale_of(card.name)
+    for order, scale in enumerate(probe.scales):
         answers = probe.run(scale)
         port = next(p for p in _with(card, name, "matte", answers) if p.name == name)
         array = finite(answers[name])
         for tried in _matte_ports(port, layout.planes(array, port)):
             contrast = _contrast(layout.to_matte(array, tried))
-            score = contrast - 0.008 * order - 0.05 * tried.invert
+            score = contrast - 0.008 * order - 0.05 * tried.invert + 0.08 * (scale == known)
             if best is None or score > best[0]:
                 best = (score, scale, tried)
     assert best is not None
@@ -293,22 +360,13 @@ def _contrast(matte: Floats) -> float:
 def _region(card: Card, file: OnnxFile) -> str:
     """``face`` for image nets of one square size, unless their name speaks of whole pictures."""
     size = card.picture.size
+    if card.kind != "matte" and families.for_faces(card.name):
+        return "face"
     if card.kind == "matte" or size is None or abs(size[0] / size[1] - 1) > 0.05:
         return "frame"
     words = f"{card.name} {file.doc}".lower()
-    return "frame" if any(hint in words for hint in _WHOLE) else "face"
-
-
-def _without_picture(card: Card, file: OnnxFile) -> Card:
-    points = [port for port in card.inputs if port.role == "landmarks"]
-    if not points:
-        return card
-    outputs = []
-    for value, port in zip(file.outputs, card.outputs, strict=True):
-        shape = tuple(side if isinstance(side, int) else 1 for side in value.shape)
-        role = "landmarks" if shape == points[0].shape else "coefficients"
-        outputs.append(replace(port, role=role, shape=shape))
-    return replace(card, kind="landmarks", outputs=tuple(outputs))
+    whole = families.whole(card.name) or any(hint in words for hint in _WHOLE)
+    return "frame" if whole else "face"
 
 
 def _told(card: Card, answers: dict[str, Array]) -> Card:
@@ -316,7 +374,7 @@ def _told(card: Card, answers: dict[str, Array]) -> Card:
     outputs = []
     for port in card.outputs:
         shape = tuple(int(side) for side in answers[port.name].shape)
-        maps = len(shape) == 4 and min(shape[2:]) > 1
+        maps = len(shape) == 4 and min(shape[2:]) >= 4
         boxes = len(shape) in (2, 3) and shape[-2] > 100 and shape[-1] <= 20
         role = "heatmaps" if maps else "boxes" if boxes else "coefficients"
         outputs.append(replace(port, role=role, shape=shape))

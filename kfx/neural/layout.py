@@ -15,12 +15,13 @@ Picture = npt.NDArray[np.uint8]  # (h, w, 3 or 4) RGB(A), top row first
 Floats = npt.NDArray[np.float32]
 
 LUMA = np.array([0.2126, 0.7152, 0.0722], np.float32)  # BT.709
+DOTS_SIDE, DOT = 224, 0.006  # pixels; how wide a dot is, of the side
 _TOO_FAR = 1e30
 
 
 def channels_of(port: Port) -> int:
     """How many channels a port's pictures have; 1 for masks."""
-    return 1 if port.role == "mask" else len(port.colour) if port.colour != "L" else 1
+    return 1 if port.role == "mask" or port.colour in ("L", "LAB-L") else len(port.colour)
 
 
 def shape_of(port: Port, size: tuple[int, int]) -> tuple[int, ...]:
@@ -36,6 +37,8 @@ def to_tensor(picture: Array, port: Port, out: Array) -> None:
     """
     if picture.ndim == 2:
         coloured = picture[..., None]
+    elif port.colour == "LAB-L":
+        coloured = lab(picture[..., :3])[..., :1] * np.float32(2.55)
     elif port.colour == "L" or port.role == "mask":
         coloured = (picture[..., :3].astype(np.float32) @ LUMA)[..., None]
     elif port.colour in ("BGR", "BGRA"):
@@ -106,9 +109,31 @@ def to_picture(answer: Array, port: Port) -> Floats:
     return np.clip(values[..., :3], 0.0, 1.0)
 
 
+def lab(rgb: Array) -> Floats:
+    """(h, w, 3) uint8 sRGB → CIE L*a*b* (D65), L* in 0..100."""
+    import cv2
+
+    return np.asarray(cv2.cvtColor(rgb.astype(np.float32) / 255.0, cv2.COLOR_RGB2LAB), np.float32)
+
+
+def coloured_in(answer: Array, port: Port, given: Array) -> Floats:
+    """(h, w, 3) RGB 0..1: the given picture's L* with the a*, b* of an answer."""
+    import cv2
+
+    values = _back(_picked(planes(answer, port), port), port)
+    if values.shape[2] != 2:
+        raise KfxError(f"its output {port.name} has {values.shape[2]} channels; a*, b* are two")
+    height, width = given.shape[:2]
+    whole = lab(given[..., :3])
+    whole[..., 1:] = np.clip(cv2.resize(values, (width, height)), -127.0, 127.0)
+    return np.clip(np.asarray(cv2.cvtColor(whole, cv2.COLOR_LAB2RGB), np.float32), 0.0, 1.0)
+
+
 def to_matte(answer: Array, port: Port) -> Floats:
     """(h, w) in 0..1 of an answer that is a matte or a map of classes."""
     values = planes(answer, port)
+    if port.role == "heatmaps":
+        return dots(_picked(values, port))
     if port.role == "classes":
         if port.activation == "softmax":
             values = np.exp(values - values.max(axis=2, keepdims=True))
@@ -127,6 +152,29 @@ def to_matte(answer: Array, port: Port) -> Floats:
         matte = _back(_picked(values, port)[..., :1], port)[..., 0]
     matte = np.clip(matte, 0.0, 1.0)
     return 1.0 - matte if port.invert else matte
+
+
+def dots(maps: Floats) -> Floats:
+    """A dot of light (h', w') in 0..1 at the peak of each of (h, w, n) maps, as bright as it is."""
+    import cv2
+
+    height, width, _ = maps.shape
+    up = max(1, round(DOTS_SIDE / max(height, width)))
+    canvas = np.zeros((height * up, width * up), np.float32)
+    flat = maps.reshape(-1, maps.shape[2])
+    at, sure = flat.argmax(axis=0), np.clip(flat.max(axis=0), 0.0, 1.0)
+    rows, columns = np.divmod(at, width)
+    for k, (row, column) in enumerate(zip(rows.tolist(), columns.tolist(), strict=True)):
+        # A peak lies between cells: the middle of its neighbours' weight.
+        y0, x0 = max(0, row - 1), max(0, column - 1)
+        near = np.clip(maps[y0 : row + 2, x0 : column + 2, k], 0.0, None) ** 2 + 1e-9
+        y = float((near.sum(axis=1) * np.arange(near.shape[0])).sum() / near.sum()) + y0
+        x = float((near.sum(axis=0) * np.arange(near.shape[1])).sum() / near.sum()) + x0
+        place = (int((y + 0.5) * up), int((x + 0.5) * up))
+        canvas[place] = max(canvas[place], sure[k])
+    size = max(canvas.shape) * DOT
+    soft = cv2.GaussianBlur(canvas, (0, 0), size) * np.float32(2.0 * np.pi * size * size)
+    return np.clip(np.asarray(soft, np.float32), 0.0, 1.0)
 
 
 def _picked(values: Floats, port: Port) -> Floats:

@@ -19,6 +19,8 @@ Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
 FREE = (320, 256)  # the probe's picture for a net that takes any size
+FREES = (FREE, (336, 252), (256, 256), (512, 512))  # tried in turn: some want 14, some squares
+MULTIPLES = (1, 2, 4, 8, 14, 16, 32, 64)  # of which a net may want its sides to be
 SCALES: dict[str, dict[str, Any]] = {
     "0..1": {"range": (0.0, 1.0)},
     "-1..1": {"range": (-1.0, 1.0)},
@@ -28,6 +30,7 @@ SCALES: dict[str, dict[str, Any]] = {
         "mean": (0.485, 0.456, 0.406),
         "std": (0.229, 0.224, 0.225),
     },
+    "BGR": {"colour": "BGR", "range": (0.0, 255.0), "mean": (103.939, 116.779, 123.68)},
     # ExtremeC3Net and SINet divide what is standardised by 255 once more
     "SINet": {
         "colour": "BGR",
@@ -54,16 +57,45 @@ class Probe:
 
     def __init__(self, card: Card, session: Any) -> None:
         self._card, self._session = card, session
-        self.size = card.picture.size or FREE
+        self.size = card.picture.size or self._free()
         self.portrait = portrait(self.size)
 
-    def run(self, scale: str) -> dict[str, Array]:
+    def _free(self) -> tuple[int, int]:
+        """The first size of `FREES` that the net takes."""
+        for size in FREES:
+            try:
+                self.run("0..1", size)
+            except KfxError:
+                continue
+            return size
+        return FREE
+
+    def multiple(self) -> int:
+        """Of what the sides of pictures must be multiples, as far as runs tell."""
+        for one in MULTIPLES:
+            size = (self.size[0] // one * one + one, self.size[1] // one * one + one)
+            try:
+                self.run("0..1", size)
+            except KfxError:
+                continue
+            return one
+        return 1
+
+    @property
+    def scales(self) -> list[str]:
+        """Those that fit the net's colours."""
+        grey = self._card.picture.colour == "L"
+        return [name for name, one in SCALES.items() if not grey or not {"colour", "mean"} & {*one}]
+
+    def run(self, scale: str, size: tuple[int, int] | None = None) -> dict[str, Array]:
+        """Its answers to the portrait, at the probe's own size by default."""
         feeds = {}
+        size = size or self.size
         for port in self._card.inputs:
             if port.role in ("picture", "picture2", "mask"):
-                picture = self.portrait if port.role != "mask" else middle(self.size)
+                picture = portrait(size) if port.role != "mask" else middle(size)
                 scaled = replace(port, **SCALES[scale]) if port.role != "mask" else port
-                out = np.zeros(layout.shape_of(port, self.size), port.type)
+                out = np.zeros(layout.shape_of(port, size), port.type)
                 layout.to_tensor(picture, scaled, out)
                 feeds[port.name] = out
             else:

@@ -16,7 +16,7 @@ INPUTS = {
     "knob": "a number that becomes a knob, with min, max and default",
     "time": "seconds",
     "beat": "beats since the start of the song",
-    "landmarks": "the face's landmarks, x and y (and z) in 0..1 of the picture",
+    "landmarks": "the face's landmarks, x and y (and z); `space` and `points` say which",
     "state": "what the output named by `from` said for the frame before; zeros at first",
     "constant": "always `default`",
 }  # fmt: skip
@@ -26,16 +26,19 @@ OUTPUTS = {
     "classes": "a channel per class; `class` names the ones meant",
     "flow": "two channels: how far each pixel is taken from, x and y",
     "landmarks": "landmarks, as they went in",
-    "coefficients": "numbers",
-    "heatmaps": "a map per point; no effect draws them",
+    "coefficients": "numbers; `names` that are ARKit's move a face, all are signals net.NAME",
+    "heatmaps": "a map per point, drawn as dots of light; `channels` are the maps, not offsets",
     "boxes": "detections; no effect draws them",
     "state": "goes back in for the next frame",
     "unused": "nothing that is needed",
 }
 LAYOUTS = ("NCHW", "NHWC", "CHW", "HWC", "NHW", "HW")
-COLOURS = ("RGB", "BGR", "L", "RGBA", "BGRA")
+COLOURS = ("RGB", "BGR", "L", "RGBA", "BGRA", "LAB-L", "LAB-AB")
+"""The last two are CIE L* of what goes in, 0..100, and a*, b* that are answered to it."""
 ACTIVATIONS = ("", "sigmoid", "softmax", "tanh")
-PICTURES = frozenset({"picture", "picture2", "mask", "matte", "classes", "flow"})
+SPACES = ("crop", "frame", "pixels", "canonical")
+"""0..1 of the face's crop or of the frame, pixels of the frame, or head-fixed in iod units."""
+PICTURES = frozenset({"picture", "picture2", "mask", "matte", "classes", "flow", "heatmaps"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +47,8 @@ class Port:
 
     `size` is (width, height), None where the net takes any. `channels` picks from an output that
     has more. `normalise` stretches an output that knows no scale, such as depth, to 0..1.
+    `scale` is how many times larger than the picture an answer is: an upscaler is fed less.
+    `points` are the numbers of landmarks among kfx's 478, empty where their count tells.
     """
 
     name: str
@@ -68,6 +73,9 @@ class Port:
     min: float = 0.0
     max: float = 1.0
     names: tuple[Any, ...] = field(default=())
+    points: tuple[int, ...] = ()
+    space: str = "crop"
+    scale: float = 1.0
 
 
 _KEYS = {
@@ -77,9 +85,10 @@ _KEYS = {
     **{key: key for key in (
         *("doc", "type", "layout", "size", "multiple", "colour", "range", "mean", "std", "shape"),
         *("channels", "activation", "normalise", "invert", "default", "min", "max", "names"),
+        *("points", "space", "scale"),
     )},
 }  # fmt: skip
-_WORDS = {"layout": LAYOUTS, "colour": COLOURS, "activation": ACTIVATIONS}
+_WORDS = {"layout": LAYOUTS, "colour": COLOURS, "activation": ACTIVATIONS, "space": SPACES}
 _TYPES = (*("float32", "float16", "float64", "uint8", "int8", "int32", "int64", "bool"),)
 
 
@@ -138,6 +147,16 @@ def _checked(key: str, value: Any) -> Any:
         if any(number != int(number) or number < 0 for number in numbers):
             raise ValueError(f"{value!r} must be whole numbers from 0")
         return tuple(int(number) for number in numbers)
+    if key == "scale":
+        number = _numbers([value], 1)[0]
+        if not 1.0 <= number <= 16.0:
+            raise ValueError(f"{value!r} is outside 1..16")
+        return number
+    if key == "points":
+        numbers = _numbers(value, None)
+        if not numbers or any(one != int(one) or not 0 <= one < 478 for one in numbers):
+            raise ValueError(f"{value!r} must be numbers of landmarks, 0..477")
+        return tuple(int(one) for one in numbers)
     if key == "shape":
         if not isinstance(value, list):
             raise ValueError(f"{value!r} is no list")
@@ -153,7 +172,9 @@ def _checked(key: str, value: Any) -> Any:
     if key in ("default", "min", "max"):
         return _numbers([value], 1)[0]
     if key == "names":
-        return tuple(value) if isinstance(value, list) else ()
+        if not isinstance(value, list) or not all(isinstance(one, str | dict) for one in value):
+            raise ValueError(f"{value!r} is no list of names")
+        return tuple(value)
     if not isinstance(value, str):
         raise ValueError(f"{value!r} is no text")
     return value

@@ -16,6 +16,7 @@ import numpy as np
 
 from kfx import clock
 from kfx.errors import KfxError
+from kfx.neural import memory
 
 SHAPE = (1, 3, 8, 8)
 RUNS = 20
@@ -41,6 +42,9 @@ class Probe:
     error: str = ""
 
 
+_bounded = False  # whether onnxruntime has the arena that ends
+
+
 @cache
 def runtime() -> Any:
     """The onnxruntime module, with CUDA's libraries from their wheels loaded where they are."""
@@ -49,6 +53,8 @@ def runtime() -> Any:
     except ImportError as error:
         raise KfxError(f"onnxruntime can't be loaded ({error}); run: kfx doctor") from error
     onnxruntime.set_default_logger_severity(4)
+    global _bounded
+    _bounded = memory.register(onnxruntime)
     preload = getattr(onnxruntime, "preload_dlls", None)
     if preload and "CUDAExecutionProvider" in onnxruntime.get_available_providers():
         try:
@@ -68,12 +74,28 @@ def short(provider: str) -> str:
 def options(threads: int = 1) -> Any:
     """Session options that every net gets."""
     chosen = runtime().SessionOptions()
+    if _bounded:
+        chosen.add_session_config_entry("session.use_env_allocators", "1")
     chosen.log_severity_level = 4
     chosen.intra_op_num_threads = threads
     chosen.inter_op_num_threads = 1
     # A waiting pool that spins would take the core that draws.
     chosen.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return chosen
+
+
+def shrink() -> None:
+    """Give back to the machine what nets that are gone have left in the arena."""
+    if not _bounded:
+        return
+    how = runtime().RunOptions()
+    how.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    _tiny().run(["y"], {"x": np.zeros(SHAPE, np.float32)}, how)
+
+
+@cache
+def _tiny() -> Any:
+    return runtime().InferenceSession(model(), options(), providers=[CPU])
 
 
 def threads() -> int:

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kfx.canonical import canonical
-from kfx.neural.aligned import Affine, apply
+from kfx.neural.aligned import Affine, apply, inverse
 from kfx.types import Face
 
 Grey = npt.NDArray[np.uint8]  # (h, w), top row first
@@ -60,8 +60,8 @@ class Refiner:
     def shift(self, now: View, then: View) -> Points:
         """What is to be added to the landmarks of `then`, in pixels of its frame, (478, 2)."""
         moved = self._in_crop(now.grey, then.grey, now.at, then.at, then.iod_px)
-        turn = np.linalg.inv(then.to_crop[:, :2])
-        return np.asarray(moved @ turn.T, np.float32)
+        back = inverse(then.to_crop)[:, :2]
+        return np.asarray(moved @ back.T, np.float32)
 
     def _in_crop(
         self, now: Grey, then: Grey, at_now: Points, at_then: Points, iod_px: float
@@ -80,11 +80,8 @@ class Refiner:
         off = at_now + found[:, :2] - at_then
         length = np.linalg.norm(off, axis=1)
         weight = found[:, 2] * np.clip(2.0 - length / (MOST_IOD * iod_px), 0.0, 1.0)
-        total = weight[:, None]
-        sums = off * total
-        for _ in range(SMOOTHED):
-            sums, total = _joined() @ sums, _joined() @ total
-        return np.asarray(sums / (total + DOUBT), np.float32)
+        sums = _smooth() @ np.column_stack([off * weight[:, None], weight])
+        return np.asarray(sums[:, :2] / (sums[:, 2:] + DOUBT), np.float32)
 
 
 def _spread(places: Points, values: Points) -> npt.NDArray[np.float32]:
@@ -101,11 +98,12 @@ def _spread(places: Points, values: Points) -> npt.NDArray[np.float32]:
 
 
 @cache
-def _joined() -> npt.NDArray[np.float32]:
-    """(478, 478): the mean of a landmark and its neighbours in the mesh."""
+def _smooth() -> npt.NDArray[np.float32]:
+    """(478, 478): `SMOOTHED` times the mean of a landmark and its neighbours in the mesh."""
     mesh = canonical()
+    corners = np.concatenate([mesh.triangles, mesh.eye_triangles, mesh.mouth_triangles])
     joined = np.eye(478)
-    for a, b, c in np.concatenate([mesh.triangles, mesh.eye_triangles, mesh.mouth_triangles]):
-        for i, j in ((a, b), (b, c), (c, a)):
-            joined[i, j] = joined[j, i] = 1.0
-    return (joined / joined.sum(axis=1, keepdims=True)).astype(np.float32)
+    for i, j in ((0, 1), (1, 2), (2, 0)):
+        joined[corners[:, i], corners[:, j]] = joined[corners[:, j], corners[:, i]] = 1.0
+    joined /= joined.sum(axis=1, keepdims=True)
+    return np.linalg.matrix_power(joined, SMOOTHED).astype(np.float32)

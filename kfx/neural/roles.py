@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from kfx.neural import points
 from kfx.neural.onnx_file import OnnxFile, Value
 from kfx.neural.ports import Port
 
 LANDMARKS = (468, 478, 68, 66, 106, 98, 146)
+"""Counts of points that face nets have; those of `points.USUAL` kfx can hand over by itself."""
 # What a scalar of that name usually is: min, max, default.
 _SCALARS: tuple[tuple[str, tuple[float, float, float]], ...] = (
     ("downsample_ratio", (0.05, 1.0, 0.5)),
@@ -142,10 +144,12 @@ def _scalar(name: str, notes: Mapping[str, str]) -> tuple[float, float, float]:
 
 def _is_landmarks(value: Value) -> bool:
     sides = [side for side in value.shape if isinstance(side, int) and side != 1]
-    if len(sides) == 2 and sides[0] in LANDMARKS and sides[1] in (2, 3):
+    if len(sides) == 2 and max(sides) in LANDMARKS and min(sides) in (2, 3):
         return True
-    named = "landmark" in value.name.lower() or "points" in value.name.lower()
-    return named and len(sides) in (1, 2) and len(value.shape) <= 3
+    named = re.search(r"landmark|points|lmk|lm\d*$|mesh|vert", value.name.lower())
+    if len(sides) == 1 and len(value.shape) <= 3 and points.count(tuple(sides)):
+        return bool(named) or len(value.shape) <= 2  # all in one row
+    return bool(named) and len(sides) in (1, 2) and len(value.shape) <= 3
 
 
 def _states(file: OnnxFile) -> dict[str, str]:

@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kfx import clock
+from kfx.canonical import canonical
 from kfx.errors import KfxError
 from kfx.neural import card as cards
-from kfx.neural import layout, onnx_file, providers
+from kfx.neural import fitting, layout, memory, onnx_file, points, providers
 from kfx.neural.card import Card
 from kfx.neural.ports import PICTURES, Port
 
@@ -23,7 +24,6 @@ FREE_FACE = (256, 256)  # the size of a crop for a net that takes any
 FREE_FRAME_SIDE = 1920  # the longest side of a frame for one
 WARM_RUNS = 2
 MOST_STATE = 1 << 24  # values that a net may remember: 64 MiB of floats
-_RANKS = {"NCHW": 4, "NHWC": 4, "CHW": 3, "HWC": 3, "NHW": 3, "HW": 2}
 
 Array = npt.NDArray[Any]
 State = dict[str, Array]
@@ -36,7 +36,7 @@ class Given:
     picture: Array
     picture2: Array | None = None
     mask: Array | None = None
-    landmarks: Array | None = None  # (478, 3) in 0..1 of the picture
+    landmarks: Array | None = None  # (478, 3) in 0..1 of the picture, or the port's own space
     time: float = 0.0
     beat: float = 0.0
     knobs: Mapping[str, float] = field(default_factory=dict)  # by the input's name
@@ -53,7 +53,7 @@ class Net:
         self.lock = threading.Lock()  # for who shares a net: held until its answers are read
         self.file = onnx_file.read(card.path)
         cards.check_hash(card)
-        _fit(card, self.file)
+        fitting.check(card, self.file)
         self.size = size_of(card, frame)
         self._buffers = {
             port.name: _buffer(port, self.size, self._declared(port)) for port in card.inputs
@@ -66,6 +66,7 @@ class Net:
         self.provider = providers.CPU
         self.fallbacks: tuple[str, ...] = ()
         self.ms = 0.0
+        self._watch = memory.Watch()
         self._session = self._open()
         if warm:
             self._warm()
@@ -107,7 +108,8 @@ class Net:
                     binding.bind_output(
                         port.name, "cpu", 0, kept.dtype.type, kept.shape, kept.ctypes.data
                     )
-            session.run_with_iobinding(binding, self._options)
+            with self._watch:
+                session.run_with_iobinding(binding, self._options)
             answers = {}
             for port, value in zip(self._outputs, binding.get_outputs(), strict=True):
                 kept = self._bound.get(port.name)
@@ -116,6 +118,13 @@ class Net:
             raise
         except Exception as error:  # onnxruntime's own kinds, MemoryError
             raise KfxError(f"{self.card.name}: the net failed: {_said(error)}") from error
+        if self._watch.kept > memory.MOST_KEPT:
+            kept, self._watch = self._watch.kept, memory.Watch()
+            self._session = self._open()
+            raise KfxError(
+                f"{self.card.name}: its runs have kept {kept / 1e6:.0f} MB of memory; "
+                "it was opened anew"
+            )
         for name, shape in self._shapes.items():
             if answers[name].shape != shape:
                 sides = "×".join(map(str, answers[name].shape))
@@ -150,9 +159,7 @@ class Net:
         elif port.role == "constant":
             out[...] = port.default
         elif port.role == "landmarks" and given.landmarks is not None:
-            points = given.landmarks[:, : out.shape[-1]]
-            if points.size == out.size:
-                out[...] = points.reshape(out.shape)
+            points.pack(given.landmarks, port, out)
         elif port.role == "state":
             kept = None if state is None else state.get(port.name)
             if kept is None:  # at its own size again, if it had grown
@@ -195,7 +202,7 @@ class Net:
             raise KfxError(f"{self.card.path}: the net can't be opened: {_said(error)}") from error
 
     def _answers_of(self, session: Any) -> list[Array]:
-        given = Given(sample_picture(self.size))
+        given = Given(sample_picture(self.size), landmarks=_sample_landmarks())
         for port in self.card.inputs:
             self._fill(port, given, None)
         answers: list[Array] = session.run([port.name for port in self._outputs], self._buffers)
@@ -203,22 +210,27 @@ class Net:
 
     def _warm(self) -> None:
         """First runs are slow and tell how large answers are: both before the show."""
-        given = Given(sample_picture(self.size))
+        given = Given(sample_picture(self.size), landmarks=_sample_landmarks())
         times = []
         for _ in range(WARM_RUNS):
             began = clock.now()
             answers = self.run(given, self.fresh_state())
             times.append(1000 * (clock.now() - began))
         self.ms = statistics.median_low(times)
+        self._watch = memory.Watch()  # what the first runs take is theirs
         states = {port.source for port in self.card.role("state")}
         for port in self._outputs:
             one = answers[port.name]
             if one.size > onnx_file.MOST_VALUES:
                 raise KfxError(f"{self.card.name}: output {port.name} is too large: {one.shape}")
+            if port.role == "landmarks":
+                points.unpack(one, port)
+            if port.role == "coefficients":
+                fitting.check_names(self.card, port, one.size)
             if port.role in PICTURES:
                 self._shapes[port.name] = one.shape
                 decoded = layout.planes(one, port)
-                _check_answer(self.card, port, decoded.shape)
+                fitting.check_answer(self.card, port, decoded.shape)
             declared = next(v.shape for v in self.file.outputs if v.name == port.name)
             # An answer whose shape the file leaves open may change; others get a place to lie.
             if all(isinstance(side, int) for side in declared) and port.name not in states:
@@ -237,18 +249,22 @@ def shared(card: Card, frame: tuple[int, int]) -> Net:
     key = (card.path.resolve(), changed, size_of(card, frame), cards.dumps(card))
     net = _open.get(key)
     if net is None:
+        providers.shrink()  # what nets before it have left
         net = _open[key] = Net(card, frame)
     return net
 
 
 def size_of(card: Card, frame: tuple[int, int]) -> tuple[int, int]:
     """(width, height) of the pictures that go in, for frames of a size."""
+    if not card.role("picture"):
+        return (1, 1)  # landmarks alone
     port = card.picture
     if port.size:
         return port.size
     if card.region != "frame":
         return _rounded(FREE_FACE, port.multiple)
-    small = min(1.0, FREE_FRAME_SIDE / max(frame))
+    larger = card.answer.scale if card.kind in cards.DRAWN else 1.0
+    small = min(1.0, FREE_FRAME_SIDE / max(frame)) / larger
     return _rounded((round(frame[0] * small), round(frame[1] * small)), port.multiple)
 
 
@@ -279,75 +295,10 @@ def sample_picture(size: tuple[int, int], seed: int = 5) -> npt.NDArray[np.uint8
     return picture
 
 
-def _fit(card: Card, file: onnx_file.OnnxFile) -> None:
-    """Raise `KfxError` where the card says what the file doesn't have."""
-    place = card.where or str(card.path)
-    for kind, ports, values in (
-        ("input", card.inputs, {value.name: value for value in file.inputs}),
-        ("output", card.outputs, {value.name: value for value in file.outputs}),
-    ):
-        there = ", ".join(values) or "none"
-        for port in ports:
-            if port.name not in values:
-                raise KfxError(
-                    f"{place}: {kind}.{port.name}: the net has no such one; it has {there}"
-                )
-            value = values[port.name]
-            if not value.type or (kind == "input" and value.type != port.type):
-                has = value.type or "a type that kfx can't hand over"
-                raise KfxError(
-                    f"{place}: {kind}.{port.name}: type: the net has {has}, not {port.type}"
-                )
-            if port.role in PICTURES:
-                _fit_picture(f"{place}: {kind}.{port.name}", port, value.shape, kind == "input")
-        if kind == "input":
-            known = {port.name for port in ports}
-            missing = [name for name in values if name not in known]
-            if missing:
-                raise KfxError(
-                    f"{place}: the net also wants {', '.join(missing)}; add a table for it"
-                )
-
-
-def _fit_picture(place: str, port: Port, shape: tuple[int | str, ...], given: bool) -> None:
-    sides = "×".join(map(str, shape))
-    rank = _RANKS[port.layout]
-    # Answers may lack the axis of the batch; what goes in must have the axes that it is given.
-    loose = not given and port.layout.startswith("N") and len(shape) == rank - 1
-    if not shape and not given:
-        return  # the file doesn't say
-    if len(shape) != rank and not loose:
-        raise KfxError(f"{place}: layout: {port.layout} has {rank} axes, the net has {sides}")
-    if not given:
-        return
-    wanted = {"N": 1, "C": layout.channels_of(port)}
-    if port.size:
-        wanted |= {"W": port.size[0], "H": port.size[1]}
-    for axis, side in zip(port.layout, shape, strict=True):
-        if not isinstance(side, int):
-            continue
-        if axis not in wanted:
-            raise KfxError(f"{place}: size is missing: the net is fixed to {sides}")
-        if wanted[axis] != side:
-            key = {"C": "colour", "N": "layout"}.get(axis, "size")
-            raise KfxError(
-                f"{place}: {key}: the card gives {wanted[axis]} along {axis} of {port.layout}, "
-                f"the net wants {sides}"
-            )
-
-
-def _check_answer(card: Card, port: Port, shape: tuple[int, ...]) -> None:
-    place = card.where or str(card.path)
-    if min(shape[:2]) < 2:
-        raise KfxError(
-            f"{place}: output.{port.name}: layout: as {port.layout} its picture is "
-            f"{shape[1]}×{shape[0]}: no picture"
-        )
-    least = 1 + max(port.channels, default=-1)
-    if shape[2] < least or (port.role == "picture" and not port.channels and shape[2] > 4):
-        raise KfxError(
-            f"{place}: output.{port.name}: channels: it has {shape[2]}; name those that are meant"
-        )
+def _sample_landmarks() -> npt.NDArray[np.float32]:
+    """The canonical face as it lies in a crop."""
+    shape = canonical().vertices
+    return (shape * np.float32(0.3) + np.float32([0.5, 0.5, 0.0])).astype(np.float32)
 
 
 def _buffer(port: Port, size: tuple[int, int], declared: tuple[int | str, ...]) -> Array:
@@ -364,4 +315,7 @@ def _buffer(port: Port, size: tuple[int, int], declared: tuple[int | str, ...]) 
 
 def _said(error: BaseException) -> str:
     text = " ".join(str(error).split()) or type(error).__name__
+    if "Available memory of" in text:  # the arena's words for its end
+        most = memory.limit() / (1 << 30)
+        return f"it wants more memory than the {most:.1f} GB that nets have; give it less to draw"
     return text if len(text) <= 240 else text[:240] + " …"

@@ -26,6 +26,8 @@ Floats = npt.NDArray[np.float32]
 # As the host draws, see `kfx.render.crop` and `kfx.render.reproject`
 MOST_TAPS = 5
 HEAD_RINGS = ((0.15, 1.0), (0.4, 1.0), (0.7, 0.7), (1.0, 0.0))  # iod from the oval, coverage
+SKIN_RINGS = ((0.1, 1.0), (0.25, 1.0), (0.42, 1.0), (0.62, 0.0))
+SKIN_CHROMA, SKIN_LUMA, CROP_EDGE = (0.022, 0.055), (0.11, 0.26), 0.07
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,9 +67,10 @@ def run(card: Card, picture: Pixels, knobs: Mapping[str, Any], faces: Sequence[F
                     flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
                     borderMode=cv2.BORDER_REPLICATE,
                 )
-                cover = _cover(
-                    card.region, face, (width, height), float(knobs.get("feather", 0.16))
-                )
+                feather = float(knobs.get("feather", 0.16))
+                cover = _cover(card.region, face, (width, height), feather)
+                if card.edge == "skin" and card.region == "face":
+                    cover = np.maximum(cover, _on_skin(after, face, to_crop, size))
                 after = _over(card, after, pasted, cover[..., None])
         ms = net.ms
     both = np.full((height, 2 * width, 4), 255, np.uint8)
@@ -150,6 +153,34 @@ def _cover(region: str, face: Face, frame: tuple[int, int], feather_iod: float) 
         return np.asarray(np.interp(away, rings, cover), np.float32)
     deep = cv2.distanceTransform(inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) / iod
     return np.asarray(np.clip(deep / max(feather_iod, 0.01), 0.0, 1.0), np.float32)
+
+
+def _on_skin(rgb: Floats, face: Face, to_crop: Affine, size: tuple[int, int]) -> Floats:
+    """(h, w) 0..1: where a result goes on beyond the mesh, near to how the host finds it."""
+    height, width = rgb.shape[:2]
+    inside = aligned.ovals([face], aligned.whole((width, height), (width, height)), (width, height))
+    seen = cv2.blur(rgb, (3, 3))
+    own = np.median(seen[inside > 0], axis=0) if inside.any() else seen.mean(axis=(0, 1))
+    total, whole = seen.sum(axis=2) + 5.1, float(own.sum()) + 5.1
+    away = seen[..., :2] / total[..., None] - own[:2] / whole
+    away *= np.where(away[..., :1] > 0, 0.5, 1.0)
+    like = 1.0 - _rise(np.linalg.norm(away, axis=2), *SKIN_CHROMA)
+    like *= _rise(total / whole, *SKIN_LUMA)
+    joined = ((like > 0.4) | (inside > 0)).astype(np.uint8)
+    _, parts = cv2.connectedComponents(joined)
+    joined *= np.isin(parts, np.unique(parts[inside > 0]))
+    iod = max(float(face.iod), 1e-3)
+    far = cv2.distanceTransform(255 - inside, cv2.DIST_L2, cv2.DIST_MASK_PRECISE) / iod
+    rings, cover = zip(*SKIN_RINGS, strict=True)
+    y, x = np.mgrid[:height, :width] + 0.5
+    at = (np.stack([x, y], axis=2) @ to_crop[:, :2].T + to_crop[:, 2]) / size
+    border = _rise(np.minimum(at, 1.0 - at).min(axis=2), 0.0, CROP_EDGE)
+    return np.asarray(like * joined * np.interp(far, rings, cover) * border, np.float32)
+
+
+def _rise(value: Floats, low: float, high: float) -> Floats:
+    t = np.clip((value - low) / (high - low), 0.0, 1.0)
+    return np.asarray(t * t * (3 - 2 * t), np.float32)
 
 
 def _resized(picture: Any, size: tuple[int, int]) -> Any:

@@ -70,6 +70,8 @@ def write_card(path: Path, kind: str, material: materials.Material) -> None:
         'kind = "image"',
         f'doc = "{DOCS[kind]}"',
         'region = "face"',
+        "margin = 0.2  # room for forehead, ears and neck",
+        'edge = "skin"',
         'stick = "change"  # pores and lashes come from the plate of now, at its own sharpness',
         'class = "procedural"  # the net measures the surface; a formula draws the material on it',
         'licence = "Apache-2.0"',

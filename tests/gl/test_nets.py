@@ -18,7 +18,7 @@ from kfx.errors import KfxError
 from kfx.neural import card as cards
 from kfx.neural import inspect, session, trial
 from kfx.neural.worker import Inline, Slowed, Threaded
-from kfx.render import reproject
+from kfx.render import reproject, reproject_glsl
 from kfx.render.gpu import Gpu
 from tests import nets
 from tests.faces import face_at, frame_of, picture, tick_of
@@ -92,6 +92,50 @@ def test_try_shows_what_is_drawn(gpu, tmp_path, region):
     assert off[changed].mean() < 6
     assert np.percentile(off, 99) < 40
     assert trial.HEAD_RINGS == reproject.HEAD_RINGS
+    assert trial.SKIN_RINGS == reproject.SKIN_RINGS
+    told = ("SKIN_CHROMA", "SKIN_LUMA", "CROP_EDGE")
+    assert all(getattr(trial, name) == getattr(reproject_glsl, name) for name in told)
+
+
+SKIN = (206, 152, 124, 255)
+
+
+def skin_plate(face):
+    """Skin all around a face, but for a blue right side, and dark hair before more skin on top."""
+    x, y = face.landmarks[:, 0], face.landmarks[:, 1]
+    pixels = np.full((SIZE[1], SIZE[0], 4), SKIN, np.uint8)
+    pixels[:, int(x.max()) + 2 :] = (40, 60, 170, 255)
+    top = float(y.min())
+    hair = slice(int(top - 0.36 * face.iod), int(top - 0.16 * face.iod))
+    pixels[hair, : int(x.max()) + 2] = (30, 22, 18, 255)
+    return pixels
+
+
+@pytest.mark.parametrize("pace", [Inline, partial(Slowed, hz=15.0)], ids=["exact", "live"])
+def test_a_material_goes_on_over_skin_beyond_the_mesh(gpu, tmp_path, pace):
+    """Over forehead and neck as far as skin goes, not onto a background nor beyond hair."""
+    face = face_at(150, 90, 36)
+    plate = skin_plate(face)
+    path = Path(negative(tmp_path, region="face", size=(128, 128)))
+    path.write_text(path.read_text().replace("[input.x]", 'edge = "skin"\nmargin = 0.3\n[input.x]'))
+    drawn = shown(gpu, preset_of(str(path)), still(12, [face], plate), pace)[0][-1]
+    tried = trial.run(cards.load(path), plate, {}, [face]).picture[:, SIZE[0] :]
+    (left, top), (right, low) = face.landmarks[:, :2].min(axis=0), face.landmarks[:, :2].max(axis=0)
+    middle, iod = (left + right) / 2, face.iod
+    places = {
+        "forehead": (middle, top - 0.07 * iod, True),
+        "neck": (middle, low + 0.15 * iod, True),
+        "cheek": (left - 0.12 * iod, (top + low) / 2, True),
+        "background": (right + 0.2 * iod, (top + low) / 2, False),
+        "hair": (middle, top - 0.26 * iod, False),
+        "skin beyond hair": (middle, top - 0.48 * iod, False),
+        "far away": (left - 1.0 * iod, (top + low) / 2, False),
+    }
+    for name, (x, y, meant) in places.items():
+        for kind, one in (("drawn", drawn), ("tried", tried)):
+            was, now = (p[int(y), int(x), :3].astype(int) for p in (plate, one))
+            change = np.abs(now - was).max() / np.abs(255 - 2 * was).max()
+            assert (change > 0.6) if meant else (change < 0.25), (name, kind, change)
 
 
 def test_mix_0_is_the_plate_and_runs_repeat(gpu, tmp_path):

@@ -38,7 +38,7 @@ class Slots:
     def __init__(self, gpu: Gpu, frame: tuple[int, int], card: Card) -> None:
         self._gpu = gpu
         self._whole = card.region == "frame"
-        self._faces = None if self._whole else Reprojector(gpu, frame, card.region)
+        self._faces = None if self._whole else Reprojector(gpu, frame, card.region, edge=card.edge)
         self._frames = Reflow(gpu) if self._whole else None
         self._change = card.stick == "change" and card.kind != "matte"
         self._shown: dict[int, Shown] = {}

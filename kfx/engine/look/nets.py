@@ -3,27 +3,24 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import moderngl
 import numpy as np
-import numpy.typing as npt
 
-from kfx.engine.look.net_inputs import Inputs
+from kfx.engine.look import net_rehearsal
+from kfx.engine.look.net_jobs import FRAME, Asking, Job
 from kfx.engine.look.net_results import Shown, Slots
-from kfx.neural import aligned, answer, flow, providers, refine, session
+from kfx.neural import answer, flow, providers, refine, session
 from kfx.neural.aligned import Affine
 from kfx.neural.card import Card
 from kfx.neural.worker import Done, Pace, Runner
 from kfx.params import Value
-from kfx.render.crop import Crop
 from kfx.render.gpu import Gpu
 from kfx.render.reproject import LOW
-from kfx.types import Face, Matte, Tick
+from kfx.types import Face, Tick
 
-FRAME = -1  # the slot of a net that sees whole frames
 STALE_S = 1.0  # an older result isn't shown, unless the net always takes so long
 STALE_PERIODS = 3.0
 STALE_RUNS = 5.0  # times what a run takes: it may rest between two
@@ -33,31 +30,6 @@ REST_S = 0.1  # a shorter time between two ticks is a dropped frame
 RETRY_S = (0.1, 2.0)  # after the first fault, and at most
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Ask:
-    """One run of the net: what it is given, and from which face in which crop."""
-
-    slot: int
-    face: Face | None
-    to_crop: Affine
-    given: session.Given
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Job:
-    """What is computed at once: all faces of a tick, or its frame."""
-
-    time: float
-    asks: tuple[Ask, ...]
-    knobs: Mapping[str, Value]
-    cut: bool  # states start anew
-    epoch: int
-    lows: Mapping[int, moderngl.Texture] = field(default_factory=dict)
-    views: Mapping[int, refine.View] = field(default_factory=dict)
-    grey: npt.NDArray[np.uint8] | None = None
-    person: Matte | None = None
-
-
 class NetLayer:
     """``draw`` once a tick, in the thread that owns `gpu`. A net's fault never leaves it.
 
@@ -65,11 +37,11 @@ class NetLayer:
     runs, the ms of its last run, and how often it runs live.
     """
 
-    def __init__(self, gpu: Gpu, card: Card, frame: tuple[int, int], pace: Pace) -> None:
-        """Raises `KfxError` where card and net don't fit, or the net can't run."""
-        self.card = card
+    def __init__(self, gpu: Gpu, net: session.Net, frame: tuple[int, int], pace: Pace) -> None:
+        """`net` as opened for a `frame` of this size; `pace` says when it runs."""
+        self.card = card = net.card
         self._gpu, self._frame = gpu, frame
-        self._net = session.shared(card, frame)
+        self._net = net
         self.facts: dict[str, Any] = {
             "name": card.name,
             "provider": providers.short(self._net.provider),
@@ -78,12 +50,10 @@ class NetLayer:
         }
         self._states: dict[int, session.State] = {}  # of the thread that runs the net
         self._runner: Runner = pace(self._work)
-        self._crop = Crop(gpu, frame)
-        self._inputs = Inputs(card, frame, self._net.size, self._crop)
+        self._asking = Asking(gpu, card, frame, net.size, exact=self._runner.exact)
         self._slots = Slots(gpu, frame, card)
         self._flow = flow.Motion() if card.region == "frame" else None
         self._refiner = refine.Refiner()
-        self._small = flow.small_size(frame)
         self._epoch = 0
         self._cut = True
         self._due = 0.0
@@ -95,6 +65,7 @@ class NetLayer:
         self._run_s = 0.0
         self._first: float | None = None
         self._asked: Job | None = None  # what the runner has
+        self._released = False
         self._told: set[str] = set()
         self._news: list[str] = []
         for note in self._net.fallbacks:
@@ -107,11 +78,12 @@ class NetLayer:
 
     def release(self) -> None:
         """End the thread and give everything back."""
+        self._released = True
         self._runner.close()
         if self._asked is not None:
             self._drop(self._asked)
         self._slots.release()
-        self._crop.release()
+        self._asking.release()
 
     def reset(self) -> None:
         """A cut: no result and no state of before it is of use."""
@@ -120,6 +92,32 @@ class NetLayer:
         self._due = 0.0
         self._taken = self._first = None
         self._slots.forget()
+
+    def rehearsed(self) -> Iterator[None]:
+        """Draw a few ticks where nobody sees them, see `net_rehearsal`; one at each step."""
+        if self._runner.exact:
+            return
+        canvas, spare = self._gpu.acquire(self._frame), self._gpu.acquire(self._frame)
+        runner, facts = self._runner, dict(self.facts)
+        self._runner = stand = net_rehearsal.Stand(self.card, self._net.size)
+        try:
+            for tick in net_rehearsal.ticks(self._frame):
+                values = {name: knob.default for name, knob in self.card.knobs.items()}
+                self.draw(canvas, spare, tick, tick.faces, values | {"rate_hz": 0.0})
+                self._gpu.finish()
+                yield
+        finally:
+            if stand.job is not None:
+                self._drop(stand.job)
+            self._runner, self._drawn, self._asked = runner, None, None
+            if self._released:  # in the middle of it
+                runner.close()
+            self._period_s = self._run_s = 0.0
+            self.facts.clear()
+            self.facts.update(facts)
+            self.reset()
+            for texture in (canvas, spare):
+                self._gpu.release(texture)
 
     def draw(
         self,
@@ -166,9 +164,8 @@ class NetLayer:
             fade = self._fade(tick.time, one)
             shifts = (None, None) if self._runner.exact else self._shifts(canvas, face, one)
             self._gpu.copy(canvas, spare)
-            to_crop = aligned.crop(face, self.card.region, LOW, self.card.margin)
-            if light > 0.0:
-                self._crop.draw(spare, aligned.inverse(to_crop), self._slots.low)
+            wanted = light > 0.0 or self.card.edge == "skin"
+            to_crop = self._asking.low(spare, face, self._slots.low if wanted else None)
             self._slots.draw_face(
                 canvas,
                 spare,
@@ -189,14 +186,9 @@ class NetLayer:
         newer = one.newer_of.views.get(face.slot)
         if newer is None:
             return None, None
-        shift = self._refiner.shift(self._view(canvas, face), newer)
+        shift = self._refiner.shift(self._asking.view(canvas, face), newer)
         # The older one's correction is known as seen from the newer one: a flow less each frame.
         return shift if one.step is None else shift + one.step, shift
-
-    def _view(self, canvas: moderngl.Texture, face: Face) -> refine.View:
-        to_crop = aligned.crop(face, "face", refine.SIZE, refine.MARGIN)
-        seen = self._crop.read(canvas, aligned.inverse(to_crop), refine.SIZE)
-        return refine.View.of(face, flow.grey(seen), to_crop)
 
     def _draw_frame(
         self,
@@ -214,9 +206,9 @@ class NetLayer:
         if not self._runner.exact:
             fade = self._fade(tick.time, one)
             light = float(values.get("light", 0.0))  # type: ignore[arg-type]
-            self._crop.draw(canvas, self._all(LOW), self._slots.low)
+            self._asking.low(canvas, None, self._slots.low)
             assert self._flow is not None
-            now = flow.grey(self._crop.read(canvas, self._all(self._small), self._small))
+            now = self._asking.grey(canvas)
             flows = tuple(
                 None
                 if job.grey is None or (fade >= 1.0 and i == 0)
@@ -227,9 +219,6 @@ class NetLayer:
             spare, canvas, one, flows=flows, fade=fade, amount=amount, light=light
         )
         return True
-
-    def _all(self, size: tuple[int, int]) -> Affine:
-        return aligned.inverse(aligned.whole(self._frame, size))
 
     def _fade(self, time: float, one: Shown) -> float:
         """How far the newer result has replaced the older one: over one period of the net."""
@@ -276,43 +265,10 @@ class NetLayer:
         faces: Sequence[Face],
         values: Mapping[str, Value],
     ) -> None:
-        exact = self._runner.exact
-        size = self._net.size
-        lows: dict[int, moderngl.Texture] = {}
-        views: dict[int, refine.View] = {}
-        grey = None
-        if self.card.region == "frame":
-            crops: list[tuple[int, Face | None, Affine]] = [
-                (
-                    FRAME,
-                    max(faces, key=lambda f: f.iod, default=None),
-                    aligned.whole(self._frame, size),
-                )
-            ]
-            if not exact:
-                grey = flow.grey(self._crop.read(canvas, self._all(self._small), self._small))
-                lows[FRAME] = self._gpu.acquire(LOW)
-                self._crop.draw(canvas, self._all(LOW), lows[FRAME])
-        else:
-            crops = [
-                (face.slot, face, aligned.crop(face, self.card.region, size, self.card.margin))
-                for face in faces
-            ]
-            for face in () if exact else faces:
-                low = lows[face.slot] = self._gpu.acquire(LOW)
-                small = aligned.crop(face, self.card.region, LOW, self.card.margin)
-                self._crop.draw(canvas, aligned.inverse(small), low)
-                views[face.slot] = self._view(canvas, face)
-        asks = tuple(
-            Ask(slot, face, to_crop, self._inputs.of(canvas, tick, face, to_crop, values))
-            for slot, face, to_crop in crops
-        )
-        job = Job(
-            tick.time, asks, dict(values), self._cut, self._epoch, lows, views, grey, tick.matte
-        )
+        job = self._asking.job(canvas, tick, faces, values, cut=self._cut, epoch=self._epoch)
         self._cut = False
         rate = float(values.get("rate_hz", 0.0))  # type: ignore[arg-type]
-        if not exact:
+        if not self._runner.exact:
             self._due = max(self._due + 1.0 / rate, tick.time) if rate > 0.0 else tick.time
             if rate > 0.0 and self._due - tick.time < 0.5 / rate:
                 self._due = tick.time + 1.0 / rate

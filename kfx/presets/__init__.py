@@ -22,7 +22,7 @@ from kfx.errors import KfxError, UsageError
 from kfx.params import File, parse
 from kfx.presets.modulation import Condition, Source
 from kfx.presets.preset import Link, Preset
-from kfx.presets.reading import MOST_BYTES, nearest, read
+from kfx.presets.reading import MOST_BYTES, nearest, read, read_text, tables
 from kfx.presets.versions import VERSION
 
 __all__ = [
@@ -35,7 +35,9 @@ __all__ = [
     "load",
     "names",
     "read",
+    "read_text",
     "save",
+    "tables",
     "with_settings",
 ]
 
@@ -57,10 +59,7 @@ def load(name: str) -> Preset:
         return replace(alone(effects.find(name)), path=name)
     path = path_of(name)
     try:
-        with path.open("rb") as file:
-            text = file.read(MOST_BYTES + 1).decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise KfxError(f"{path}: this is no UTF-8 text; save it as UTF-8") from error
+        text = read_text(path, "preset", MOST_BYTES)
     except (OSError, ValueError) as error:
         raise KfxError(f"preset {name!r}: {_missing(name, error)}") from error
     return read(text, str(path), path.stem)

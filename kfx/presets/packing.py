@@ -25,6 +25,7 @@ from kfx.params import File, Value
 from kfx.presets.preset import Link, Preset
 from kfx.presets.reading import read
 from kfx.presets.saving import written
+from kfx.sinks import landing
 
 MANIFEST = "manifest.json"
 FORMAT = "kfx preset pack"
@@ -41,15 +42,20 @@ _NAME = re.compile(r"[\w.+() -]+(?:/[\w.+() -]+){0,6}")
 def pack(preset: Preset, out: str | Path) -> list[str]:
     """Write the zip; returns the names in it. Raises `KfxError`."""
     contents = packed(preset)
-    out = Path(out)
+    place = landing.Landing(str(out), Path(out))
     try:
-        with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        with zipfile.ZipFile(place.path, "w", zipfile.ZIP_STORED) as archive:
             for name, data in contents.items():
                 info = zipfile.ZipInfo(name)  # dated 1980, always
                 info.create_system, info.external_attr = 3, (stat.S_IFREG | 0o644) << 16
                 archive.writestr(info, data)
+        place.land()
     except OSError as error:
-        raise KfxError(f"{out}: {error.strerror or error}") from error
+        place.discard()
+        raise landing.failure(str(out), error) from error
+    except BaseException:
+        place.discard()
+        raise
     return list(contents)
 
 
@@ -60,7 +66,7 @@ def packed(preset: Preset) -> dict[str, bytes]:
     for link in preset.chain:
         for path in _files(link):
             files[folders.name(path, link)] = path
-    name = re.sub(r"[^\w-]+", "_", preset.name) or "preset"
+    name = preset.file_name
     with tempfile.TemporaryDirectory(prefix="kfx-pack-") as scratch:
         # The preset is written as it will lie there: paths are found, then checked by reading.
         root = Path(scratch).resolve()
@@ -71,16 +77,16 @@ def packed(preset: Preset) -> dict[str, bytes]:
             except OSError as error:
                 raise KfxError(f"{path}: {error.strerror or error}") from error
         moved = [_moved(link, root, folders) for link in preset.chain]
-        place = str(root / f"{name}.toml")
+        place = str(root / name)
         text = written(replace(preset, chain=tuple(moved)), _old(preset), place)
-        read(text, place, name)
+        read(text, place, Path(name).stem)
         contents = {target: (root / target).read_bytes() for target in files}
-    contents[f"{name}.toml"] = text.encode()
+    contents[name] = text.encode()
     listed = {
         one: {"size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         for one, data in sorted(contents.items())
     }
-    manifest = {"format": FORMAT, "version": VERSION, "preset": f"{name}.toml", "files": listed}
+    manifest = {"format": FORMAT, "version": VERSION, "preset": name, "files": listed}
     contents[MANIFEST] = (json.dumps(manifest, indent=1, sort_keys=True) + "\n").encode()
     return dict(sorted(contents.items()))
 
@@ -118,6 +124,8 @@ def _checked(path: Path) -> tuple[dict[str, bytes], str]:
     try:
         with zipfile.ZipFile(path) as archive:
             contents = _contents(path, archive)
+    except FileNotFoundError:
+        raise KfxError(f"{path}: there is no such file; see: kfx preset unpack --help") from None
     except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError) as error:
         raise KfxError(f"{path}: can't be read as a zip: {error}") from error
     except Exception as error:  # zlib, lzma and bz2 have their own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -49,6 +50,11 @@ class Preset:
     chain: tuple[Link, ...]
     seed: int = 0
     path: str = ""
+
+    @property
+    def file_name(self) -> str:
+        """The name that its file has where it is kept with all its others."""
+        return (re.sub(r"[^\w-]+", "_", self.name) or "preset") + ".toml"
 
     def checked(self, place: int, knob: str, value: object) -> Value:
         """`value` as the knob of a link wants it; a file must lie where presets may read.

@@ -52,18 +52,41 @@ def read(text: str, place: str, name: str) -> Preset:
 
 def parse(text: str, place: str) -> dict[str, Any]:
     """The data of a preset's text, in the newest version of the format."""
-    if len(text) > MOST_BYTES:
-        raise KfxError(f"{place}: it is larger than {MOST_BYTES // 1024} KiB; no preset is")
     try:
-        data = tomllib.loads(text)
+        return migrated(tables(text, place, "preset", MOST_BYTES))
+    except ValueError as error:
+        raise KfxError(f"{place}: version: {error}") from error
+
+
+def read_text(path: Path, kind: str, most_bytes: int) -> str:
+    """The text of a file from anybody, a preset or a show as `kind` says.
+
+    Raises `KfxError` where it is too large or no text, and `OSError` or `ValueError` where it
+    can't be read.
+    """
+    with path.open("rb") as file:
+        data = file.read(most_bytes + 1)
+    _check_size(len(data), str(path), kind, most_bytes)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise KfxError(f"{path}: this is no UTF-8 text; save it as UTF-8") from error
+
+
+def tables(text: str, place: str, kind: str, most_bytes: int) -> dict[str, Any]:
+    """The data of a TOML text from anybody. Raises `KfxError`, whatever the text is."""
+    _check_size(len(text), place, kind, most_bytes)
+    try:
+        return tomllib.loads(text)
     except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
         raise KfxError(f"{place}: {error}") from error
     except RecursionError:
         raise KfxError(f"{place}: its tables are nested too deep") from None
-    try:
-        return migrated(data)
-    except ValueError as error:
-        raise KfxError(f"{place}: version: {error}") from error
+
+
+def _check_size(size: int, place: str, kind: str, most_bytes: int) -> None:
+    if size > most_bytes:
+        raise KfxError(f"{place}: it is larger than {most_bytes // 1024} KiB; no {kind} is")
 
 
 def _link(entry: Mapping[str, Any], place: str, folder: Path) -> Link:

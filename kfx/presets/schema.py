@@ -6,7 +6,7 @@ from typing import Any
 
 from kfx import effects
 from kfx.effects import EffectSpec
-from kfx.params import Bool, Choice, File, Float, Int, Knob, Vector
+from kfx.params import Bool, Choice, File, Float, Int, Knob, Performer, Vector
 from kfx.presets import signals
 from kfx.presets.modulation import COMPARISONS, CURVES, MOST_AMOUNT, MOST_LETTERS, OPTIONS
 from kfx.presets.reading import MOST_LINKS, MOST_NAME, routable
@@ -106,6 +106,9 @@ def _value(knob: Knob) -> Schema:
         return {"type": kind, "minimum": knob.min, "maximum": knob.max}
     if isinstance(knob, Bool):
         return {"type": "boolean"}
+    if isinstance(knob, Performer):
+        slot = {"type": "integer", "minimum": 0, "maximum": 7}
+        return {"anyOf": [slot, {"type": "string", "maxLength": 64}]}
     if isinstance(knob, Choice):
         return {"enum": list(dict.fromkeys([*knob.labels, *knob.options]))}
     if isinstance(knob, Vector):

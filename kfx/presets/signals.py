@@ -10,6 +10,7 @@ Every signal is about 0..1 (heads and cues may go below):
 * ``head.yaw pitch roll``: 1 is 45° to the subject's left, down, to the left shoulder
 * ``random.beat random.bar``: another number each beat or bar, the same in every take
 * ``cue.NAME osc.NAME midi.ccN midi.noteN``: whatever a show or a controller sends; 0 until then
+* ``net.NAME``: what a net among the links says of a face, by the names in its card
 """
 
 from __future__ import annotations
@@ -23,8 +24,8 @@ SHAPES: tuple[str, ...] = ("phase", "decay", "pulse", "square", "triangle", "sin
 """Over one cycle: rising 0..1, falling fast from 1, 1 for an eighth, 1 for the first half,
 0 to 1 and back in straight lines, the same in a cosine."""
 
-FREE: tuple[str, ...] = ("cue", "osc", "midi")
-"""Families whose names a show or a controller gives."""
+FREE: tuple[str, ...] = ("cue", "osc", "midi", "net")
+"""Families whose names a show, a controller or a net's card gives."""
 
 FAMILIES: dict[str, tuple[str, ...]] = {
     "beat": SHAPES,
@@ -39,7 +40,7 @@ FAMILIES: dict[str, tuple[str, ...]] = {
 NAMES: tuple[str, ...] = tuple(f"{family}.{one}" for family in FAMILIES for one in FAMILIES[family])
 """All that have a fixed name."""
 
-FREE_NAME = r"(?:cue|osc|midi)\.[\w./:-]{1,64}"
+FREE_NAME = r"(?:cue|osc|midi|net)\.[\w./:-]{1,64}"
 _FREE_NAME = re.compile(FREE_NAME, re.ASCII)
 
 

@@ -30,7 +30,9 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {0: _from_dr
 
 def migrated(data: dict[str, Any]) -> dict[str, Any]:
     """The data of a file in this version; raises `ValueError` for one that can't be read."""
-    version = data.get("version", "missing")
+    if "version" not in data:
+        raise ValueError(f"missing; begin the file with version = {VERSION}")
+    version = data["version"]
     if isinstance(version, bool) or not isinstance(version, int) or version < 0:
         raise ValueError(f"{str(version)[:60]} can't be read; this kfx reads version = {VERSION}")
     if version > VERSION:

@@ -33,7 +33,7 @@
 from __future__ import annotations
 
 from kfx.shows.cue import Cue, Envelope, Hold, Ramp, Show
-from kfx.shows.player import Acted, Fired, Mode, Player, To
+from kfx.shows.player import Acted, Fired, Mode, Moment, Player, To
 from kfx.shows.reading import load, read
 from kfx.shows.timeline import Timeline, build
 
@@ -44,6 +44,7 @@ __all__ = [
     "Fired",
     "Hold",
     "Mode",
+    "Moment",
     "Player",
     "Ramp",
     "Show",

@@ -83,6 +83,17 @@ class Player:
             actions += [Fired(cue) for cue in self.timeline.cues_between(time_s - slack_s, now)]
         return Moment(tuple(actions), self.timeline.signals_at(time_s, slack_s))
 
+    def with_timeline(self, timeline: Timeline) -> Player:
+        """A player of the edited show that goes on from here; a look that stayed isn't told."""
+        new = Player(timeline, frame_s=self._frame_s)
+        new._last, new._mode = self._last, self._mode
+        if self._last is not None and self._look >= 0:
+            look = timeline.look_at(self._last)
+            mine, now = self.timeline.looks[self._look], timeline.looks[look]
+            if (mine.preset, mine.signals) == (now.preset, now.signals):
+                new._look = look
+        return new
+
     def reset(self) -> None:
         """The next `at` tells everything anew."""
         self._last, self._look, self._mode = None, -1, "live"

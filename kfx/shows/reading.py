@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import replace
 from fractions import Fraction
@@ -13,7 +12,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from kfx import timecode
+from kfx import presets, timecode
 from kfx.errors import KfxError
 from kfx.presets.modulation import CURVES
 from kfx.shows import fields, moment
@@ -41,10 +40,7 @@ def load(path: str | Path) -> Show:
     """The show in a file. Raises `KfxError`: ``show.toml: cue[3] (9:1): fade_s: …``."""
     place = str(path)
     try:
-        with Path(path).open("rb") as file:
-            text = file.read(MOST_BYTES + 1).decode("utf-8")
-    except UnicodeDecodeError:
-        raise KfxError(f"{place}: this is no UTF-8 text; save it as UTF-8") from None
+        text = presets.read_text(Path(path), "show", MOST_BYTES)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise KfxError(f"{place}: {reason}; is the path right?") from None
@@ -53,14 +49,7 @@ def load(path: str | Path) -> Show:
 
 def read(text: str, place: str) -> Show:
     """A show from its text; `place` names it in errors, and its folder. Raises `KfxError`."""
-    if len(text) > MOST_BYTES:
-        raise KfxError(f"{place}: it is larger than {MOST_BYTES // 1024} KiB; no show is")
-    try:
-        data = tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
-        raise KfxError(f"{place}: {error}") from None
-    except RecursionError:
-        raise KfxError(f"{place}: its tables are nested too deep") from None
+    data = presets.tables(text, place, "show", MOST_BYTES)
     try:
         return _show(data, Path(place))
     except KfxError as error:

@@ -116,12 +116,12 @@ def _track(path: str, options: dict[str, Any], start: float) -> Source:
 
 def _ltc(device: str, options: dict[str, Any], grid: Grid) -> Source:
     from kfx.sync import ltc_time
-    from kfx.sync.audio_in import AudioIn
+    from kfx.sync.audio_in import Shared
     from kfx.sync.ltc_in import LtcIn
 
     if "offset" in options:
         ltc_time.seconds_of(options["offset"], Fraction(30))
-    audio = AudioIn(device)
+    audio = Shared(device)
     try:
         return LtcIn(audio, **options)
     except KfxError:

@@ -19,6 +19,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kfx.sync.sound import RecordedSound, Recording
+
 WINDOW_S = 0.0213  # 1024 samples at 48 kHz
 HOP_S = WINDOW_S / 4
 EDGES_HZ = (20.0, 200.0, 2000.0, 16000.0)
@@ -123,6 +125,7 @@ class Track:
         from kfx.sync import audio_file
 
         samples, rate = audio_file.load(path)
+        self._recording = Recording.of(path, samples, rate)
         mono = samples.mean(axis=1)
         features = Features(rate)
         step = 30 * rate
@@ -137,3 +140,7 @@ class Track:
         if i == 0 or at > self._times[-1] + HOP_S:
             return SILENT
         return signals(self._heard[i - 1])
+
+    def sound(self, at: float) -> RecordedSound:
+        """The samples up to a time of the file."""
+        return self._recording.sound(at)

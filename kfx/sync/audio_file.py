@@ -26,7 +26,9 @@ def blocks(path: str | Path) -> Iterator[tuple[float, int, Samples]]:
         container = av.open(str(path), metadata_errors="replace")
     except (av.FFmpegError, OSError, ValueError) as error:
         text = getattr(error, "strerror", None) or str(error)
-        raise KfxError(f"{path}: can't be read as sound ({text})") from None
+        raise KfxError(
+            f"{path}: can't be read as sound ({text}); name a sound or video file"
+        ) from None
     with container:
         stream = container.streams.best("audio")
         if stream is None or stream.codec_context is None:
@@ -51,18 +53,28 @@ def blocks(path: str | Path) -> Iterator[tuple[float, int, Samples]]:
 def load(path: str | Path) -> tuple[Samples, int]:
     """The whole file: (n, channels) from time 0 on, holes silent, and the sample rate."""
     parts: list[Samples] = []
-    at, rate = 0, 0
+    rate = 0
+    for rate, samples in pieces(path):  # noqa: B007 - told with each piece
+        parts.append(samples)
+    return np.concatenate(parts), rate
+
+
+def pieces(path: str | Path) -> Iterator[tuple[int, Samples]]:
+    """Sample rate and (n, channels), one piece joined to the other, from time 0 on.
+
+    Holes are silent. Raises `KfxError` for a file without readable sound.
+    """
+    at = 0
     for start, rate, samples in blocks(path):
         first = round(start * rate)
         if first > at and (first - at) / rate < 3600:
-            parts.append(np.zeros((first - at, samples.shape[1]), np.float32))
+            yield rate, np.zeros((first - at, samples.shape[1]), np.float32)
             at = first
         fresh = samples[max(0, at - first) :]
-        parts.append(fresh)
+        yield rate, fresh
         at += len(fresh)
     if not at:
         raise KfxError(f"{path}: has no sound that can be read")
-    return np.concatenate(parts), rate
 
 
 def _frames(container: Any, stream: Any) -> Iterator[Any]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -71,7 +72,7 @@ class AudioIn:
 
     def reader(self, name: str) -> None:
         """Keep blocks for `read(name)` from now on."""
-        self._queues[name] = deque()
+        self._queues = {**self._queues, name: deque()}  # the device's thread goes through them
 
     def read(self, name: str) -> list[Block]:
         """The blocks that came since the last call, oldest first."""
@@ -92,6 +93,42 @@ class AudioIn:
             queue.append(block)
             while queue and queue[0].at < now - KEPT_S:
                 queue.popleft()
+
+
+class Shared:
+    """A part in the one open input of a device: timecode and music may lie on two channels of an
+    interface that can be opened only once. It is closed with the last part."""
+
+    _lock = threading.Lock()
+    _open: ClassVar[dict[str, tuple[AudioIn, list[Shared]]]] = {}
+
+    def __init__(self, device: str = "") -> None:
+        self.device = device
+        with self._lock:
+            if device not in self._open:
+                self._open[device] = (AudioIn(device), [])
+            self._input, parts = self._open[device]
+            parts.append(self)
+        self.channels, self.sample_rate = self._input.channels, self._input.sample_rate
+
+    def reader(self, name: str) -> None:
+        """Keep blocks for `read(name)` from now on."""
+        self._input.reader(f"{name} {id(self)}")
+
+    def read(self, name: str) -> list[Block]:
+        """The blocks that came since the last call, oldest first."""
+        return self._input.read(f"{name} {id(self)}")
+
+    def close(self) -> None:
+        """Give up this part."""
+        with self._lock:
+            parts = self._open.get(self.device, (self._input, []))[1]
+            if self not in parts:
+                return
+            parts.remove(self)
+            if not parts:
+                del self._open[self.device]
+                self._input.close()
 
 
 def _sounddevice() -> Any:

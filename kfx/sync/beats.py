@@ -33,6 +33,8 @@ AGREE = 0.8  # of the beats on the line: one tempo
 COMB = 0.8  # of the onsets that free beats meet: a steady grid that meets so many is right
 HALF = 0.4  # of all: the half beat repeats so well that it is the beat
 MIN_S = 2.0
+SURE = 1.0  # standard deviations by which the 1 stands out; with less it was hardly ever right
+GUESS = ", the 1 is a guess"
 LOOP_S, LOOP_MIN_S, AROUND_S = 20.0, 0.5, 40.0  # a loop's length, and how long it is played
 LOOP_NEAR = 0.003  # how near its tempo by length is to the one heard
 
@@ -103,7 +105,7 @@ def find(samples: npt.NDArray[np.float32], sample_rate: int, *, beats_per_bar: i
         tuple(float(one) for one in times),
         tuple(float(one) for one in times[phase::beats_per_bar]),
         beats_per_bar=beats_per_bar,
-        source="kfx beats: " + ("one tempo" if steady else "free tempo"),
+        source=f"kfx beats: {'one' if steady else 'free'} tempo{'' if clear >= SURE else GUESS}",
         confidence=round(explained * (0.7 + 0.3 * clear) * (1.0 if steady else 0.7), 3),
     )
 
@@ -295,7 +297,7 @@ def _late(onsets: _Onsets, beats: Floats) -> float:
 
 
 def _downbeat(onsets: _Onsets, beats: Floats, per_bar: int) -> tuple[int, float]:
-    """Which of the first beats is a 1, and how clear that is (0..1).
+    """Which of the first beats is a 1, and how clear that is (0..1; see `SURE`).
 
     The kick is on the 1, a snare (2 and 4) isn't, and harmony changes there.
     """

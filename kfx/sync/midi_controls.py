@@ -104,7 +104,7 @@ class MidiControls:
         self.counts.add("done")
         self._signals.put(f"midi.{name}", unit)
         if self._learning and (kind != "note" or value > 0):
-            self._learn(name, channel)
+            self._learn(name, channel, unit)
             return
         for one in self._mappings:
             if one.channel not in (None, channel):
@@ -116,11 +116,12 @@ class MidiControls:
             elif one.name == name:
                 self._press(one, value > 0) if one.toggle else self._move(one, unit)
 
-    def _learn(self, name: str, channel: int) -> None:
+    def _learn(self, name: str, channel: int, unit: float) -> None:
         address, self._learning = self._learning, ""
         mapping = Mapping(f"{name}@{channel}", address)
         self._controls.get(address)  # raises where there is nothing
         self._keep([one for one in self._mappings if one.control != mapping.control] + [mapping])
+        self._states[mapping] = _State(last=unit)  # it is known where the knob stands
         self._on_learned(mapping)
 
     def _keep(self, mappings: Sequence[Mapping]) -> None:

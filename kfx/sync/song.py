@@ -80,6 +80,10 @@ class SongClock:
                 self._followers[id(source)].feed(fix)
         return self._tell(at)
 
+    def begun(self, at: float) -> None:
+        """The song began at `at` where no source says otherwise; before the first `now`."""
+        self._start = at
+
     def position(self, at: float) -> tuple[int, float]:
         """Bar and beat as people count them, from 1."""
         return self.grid.position(self.now(at).time_s)

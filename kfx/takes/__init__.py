@@ -3,7 +3,8 @@
 A take is a folder, ``A001_T01``, with ``take.json`` and beside it: the clean plate, lossless
 (``_plate.mov``); the picture as it was shown (``_fx.mp4``); every face as it was used
 (``_faces.npy``) and for compositors (``_landmarks.csv``); the song and timecode of every frame
-(``_clock.jsonl``); and what was changed while it ran (``_controls.jsonl``).
+(``_clock.jsonl``); what was changed while it ran (``_controls.jsonl``); and how the look was drawn
+from frame to frame (``_look.jsonl``, ``_preset/``).
 """
 
 from __future__ import annotations

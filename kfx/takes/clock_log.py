@@ -31,6 +31,7 @@ class Moment:
     song_s: float  # without the lead of a live output
     song_rate: float
     tick: dict[str, Any]
+    matte: bool | None = None  # whether people were looked for in it; None: nobody knows
 
     def tick_of(self, pixels: Pixels, faces: tuple[Face, ...]) -> Tick:
         """The tick again, with the picture and the faces it had; its frame lies at the shot's
@@ -65,6 +66,7 @@ def line(shot: Shot, number: int, timecode: str, time_s: float, lead_s: float) -
         "filler": shot.filler,
         "song": song - lead_s * rate,
         "rate": rate,
+        "matte": tick.matte is not None and not shot.filler,
         "tick": {
             "index": tick.index,
             "time": tick.time,
@@ -116,4 +118,5 @@ def _moment(data: dict[str, Any], number: int) -> Moment:
         float(data["song"]),
         float(data["rate"]),
         tick,
+        bool(data["matte"]) if "matte" in data else None,
     )

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from kfx.errors import KfxError
-from kfx.takes import naming
+from kfx.errors import KfxError, UsageError
+from kfx.takes import consent, naming
+from kfx.takes.consent import Consent
 
 SCHEMA = "kfx.take/1"
 FILE = "take.json"
@@ -44,13 +45,50 @@ class Take:
         return list(self.data.get("notes", []))
 
     @property
+    def gave_up(self) -> list[str]:
+        """What live didn't draw or track in full, to hold its rate or because it failed."""
+        found = []
+        for one in self.data.get("gave_up", []):
+            spans = [span for span in one.get("ranges", []) if len(span) == 2]
+            text = ", ".join(f"{a}-{b}" if a != b else f"{a}" for a, b in spans)
+            found.append(f"{one.get('what', '')} (frames {text})")
+        return found
+
+    @property
     def members(self) -> dict[int, str]:
         """The performers by name, which presets route by."""
         found = {}
         for one in self.data.get("members", []):
-            if isinstance(one, dict) and isinstance(one.get("face_id"), int):
-                found[one["face_id"]] = str(one.get("name", ""))
+            if isinstance(one, dict) and isinstance(one.get("face_id"), int) and one.get("name"):
+                found[one["face_id"]] = str(one["name"])
         return found
+
+    def consent(self, consents: Mapping[str, Consent]) -> list[str]:
+        """Put down whose consent there is; returns whom it is of. Raises `UsageError`."""
+        rows = self.data.setdefault("members", [])
+        done = []
+        for row in rows if isinstance(rows, list) else []:
+            slot, name = row.get("face_id"), str(row.get("name") or "")
+            if (given := consent.of(consents, slot, name)) is None:
+                continue
+            row["consent_id"] = given.id
+            row.pop("consent_sha256", None)
+            if given.sha256 is not None:
+                row["consent_sha256"] = given.sha256
+            done += [one for one in (name, str(slot), consent.EVERYBODY) if one in consents]
+        if left := [who for who in consents if who not in done]:
+            there = (
+                ", ".join(str(one.get("name") or one.get("face_id")) for one in rows) or "nobody"
+            )
+            raise UsageError(f"--consent {left[0] or 'for everybody'}: in this take is {there}")
+        classes = [one.get("dst_class") for one in self.data.get("effects", [])]
+        if not consent.missing(rows, [str(one) for one in classes]):
+            self.data["warnings"] = [
+                text
+                for text in self.data.get("warnings", [])
+                if "no consent is on record" not in text
+            ]
+        return sorted(set(done))
 
     def file(self, role: str) -> Path:
         """The file that plays a role: plate, picture, faces, … Raises `KfxError`."""
@@ -106,7 +144,15 @@ def load(folder: str | Path) -> Take:
     notes = data.setdefault("notes", [])
     if not isinstance(notes, list) or not all(isinstance(one, dict) for one in notes):
         raise KfxError(f"{path}: notes: is damaged")
+    gave_up = data.setdefault("gave_up", [])
+    if not isinstance(gave_up, list) or not all(_is_span(one) for one in gave_up):
+        raise KfxError(f"{path}: gave_up: is damaged")
     return Take(path.parent, data)
+
+
+def _is_span(one: object) -> bool:
+    ranges = one.get("ranges") if isinstance(one, dict) else None
+    return isinstance(ranges, list) and all(isinstance(span, list) for span in ranges)
 
 
 def save(take: Take) -> None:

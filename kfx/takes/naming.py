@@ -7,7 +7,6 @@ from pathlib import Path
 
 from kfx.errors import UsageError
 
-FIRST_SLATE = "A001"
 MOST = 9999
 _SLATE = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,31}(?:_[A-Za-z0-9-]{1,32}){0,3}")
 _TAKE = re.compile(r"(?P<slate>.+)_T(?P<number>\d{2,4})")

@@ -9,7 +9,7 @@ import pytest
 from kfx.cli import main
 from kfx.errors import KfxError
 from kfx.sync import audio_file, beats, grid, tempo_map
-from tests.unit.test_sync_audio import wav
+from tests.unit.test_sync_audio import RATE, wav
 
 SR = 22050
 
@@ -97,6 +97,27 @@ def test_a_band_that_drifts_keeps_its_own_beats():
 def test_no_song_says_why(wave, said):
     with pytest.raises(KfxError, match=said):
         beats.find(wave.astype(np.float32), SR)
+
+
+def test_where_nothing_marks_the_one_it_is_called_a_guess_and_can_be_moved(tmp_path, capsys):
+    wave, _ = song(120)
+    assert beats.GUESS not in beats.find(wave, SR).source
+    alike, since = np.zeros(24 * RATE, np.float32), np.arange(RATE // 20) / RATE
+    click = np.exp(-since / 0.01) * np.sin(since * 6000)
+    for beat in np.arange(0.25, 23.0, 0.5):
+        alike[int(beat * RATE) : int(beat * RATE) + len(click)] += click
+    file, out = wav(tmp_path / "clicks.wav", alike), tmp_path / "grid.json"
+    assert main(["beats", str(file), "-o", str(out)]) == 0
+    assert "which beat is the 1 isn't clear" in capsys.readouterr().err
+    first = grid.load(out)
+    assert first.source.endswith(beats.GUESS)
+    assert main(["beats", str(file), "-o", str(out), "--force", "--bar-shift", "2"]) == 0
+    assert capsys.readouterr().err == ""
+    moved = grid.load(out)
+    assert moved.beats == first.beats
+    assert min(abs(moved.downbeats[1] - one) for one in first.downbeats) == pytest.approx(1.0, 0.01)
+    assert moved.first_downbeat == moved.downbeats[0]
+    assert main(["beats", str(file), "--bar-shift", "4"]) == 2
 
 
 LOOPS = {  # file: beats a minute, exact by its length; see shared/data/INDEX.md

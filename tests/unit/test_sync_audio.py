@@ -1,6 +1,8 @@
 """What looks may hear: bands, gain and onsets, the same from a device and from a file."""
 
+from fractions import Fraction
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import numpy as np
@@ -8,10 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kfx.errors import KfxError
-from kfx.sync import audio_file, audio_in
+from kfx import sync
+from kfx.errors import KfxError, UsageError
+from kfx.sync import audio_file, audio_in, audio_live
 from kfx.sync.audio_features import NAMES, SILENT, Features, Track, signals
 from kfx.sync.audio_live import AudioLive
+from kfx.sync.grid import steady
+from kfx.sync.ltc_encode import encode
 
 RATE = 48000
 
@@ -166,3 +171,69 @@ def test_a_device_that_is_not_there_says_so():
     pytest.importorskip("sounddevice", reason="sounddevice is missing; pip install 'kfx[audio]'")
     with pytest.raises(KfxError, match=r"audio input .*no such device 7: can't be opened"):
         audio_in.AudioIn("no such device 7")
+
+
+class FakeDevices:
+    """``sounddevice`` with one stereo interface that can be opened only once."""
+
+    class PortAudioError(Exception):
+        pass
+
+    def __init__(self):
+        self.open = []
+
+    def query_devices(self, device, kind):
+        return {"max_input_channels": 2, "default_samplerate": 48000.0}
+
+    def InputStream(self, **options):
+        if self.open:
+            raise self.PortAudioError("Device unavailable [PaErrorCode -9985]")
+        stream = SimpleNamespace(
+            start=lambda: None,
+            close=lambda: self.open.remove(stream),
+            hear=lambda data: options["callback"](
+                data,
+                len(data),
+                SimpleNamespace(currentTime=0.0, inputBufferAdcTime=0.0),
+                SimpleNamespace(input_overflow=False),
+            ),
+        )
+        self.open.append(stream)
+        return stream
+
+
+def test_timecode_and_music_share_an_interface_that_opens_once(monkeypatch):
+    devices, now = FakeDevices(), 100.0
+    monkeypatch.setattr(audio_in, "_sounddevice", lambda: devices)
+    monkeypatch.setattr(audio_in.clock, "now", lambda: now)
+    music = audio_live.listen("USB?channel=1")
+    song = sync.open(["ltc:USB?channel=2&offset=01:00:00:00"], steady(120.0))
+    assert len(devices.open) == 1
+    count = 5 * RATE
+    timecode = encode("01:00:00:00", 130, Fraction(25))[:count]
+    sound = np.zeros((count, 2), np.float32)
+    sound[: len(timecode), 1] = timecode
+    at = np.arange(count) / RATE
+    sound[:, 0] = 0.5 * np.sin(2 * np.pi * 60 * at) * (at % 0.5 < 0.1)
+    low = []
+    for start in range(0, count, 2048):
+        now = 100.0 + (start + 2048) / RATE
+        devices.open[0].hear(sound[start : start + 2048])
+        low.append(music.signals(now)["audio.low"])
+        told = song.now(now)
+    assert max(low) > 0.5  # the kick
+    assert (told.source, told.lock) == ("ltc", "locked")
+    assert told.time_s == pytest.approx(now - 100.0, abs=0.005)
+    music.close()
+    assert len(devices.open) == 1  # the timecode goes on
+    song.close()
+    assert devices.open == []
+    with pytest.raises(KfxError, match="2 channels, not channel 3"):
+        audio_live.listen("USB?channel=3")
+    assert devices.open == []
+
+
+@pytest.mark.parametrize("spec", ["USB?channel=x", "USB?chan=1", "USB?channel=", "?channel=-1"])
+def test_a_channel_that_cannot_be_understood_says_so(spec):
+    with pytest.raises(UsageError, match=r"--audio .*channel=1"):
+        audio_live.parse(spec)

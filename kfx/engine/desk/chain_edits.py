@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from kfx import effects
 from kfx.errors import KfxError, UsageError
 from kfx.presets import Link, Preset
-from kfx.presets.modulation import read_modulation, write_source
+from kfx.presets.modulation import (
+    Condition,
+    read_condition,
+    read_modulation,
+    write_source,
+)
 from kfx.presets.reading import checked_slots
 
 MOST_LINKS = 64
+_RATES = {"rate_beats", "rate_hz"}
 Went = Callable[[int], int | None]
 """Old place → new place, None for a link that is gone."""
 
@@ -65,11 +71,16 @@ def routed(preset: Preset, place: int, slots: Sequence[int | str]) -> tuple[Pres
 
 
 def followed(
-    preset: Preset, place: int, knob: str, signal: str, amount: float | None
+    preset: Preset,
+    place: int,
+    knob: str,
+    signal: str,
+    amount: float | None,
+    how: Mapping[str, Any],
 ) -> tuple[Preset, Went]:
-    """A signal moves a knob by `amount` at 1, and says else what it said; None: no longer.
+    """A signal moves a knob by `amount` at 1; None: no longer. `how` is said beside it.
 
-    Raises `UsageError`.
+    What it says else and isn't in `how` stays. Raises `UsageError`.
     """
     need(preset, place)
     link = preset.chain[place]
@@ -82,13 +93,36 @@ def followed(
         table.pop(signal, None)
     else:
         said = table.get(signal)
-        table[signal] = {**said, "amount": amount} if isinstance(said, dict) else amount
+        kept = {**said} if isinstance(said, dict) else {}
+        if set(how) & _RATES:  # beats or Hz, not both
+            kept = {key: value for key, value in kept.items() if key not in _RATES}
+        table[signal] = {**kept, **how, "amount": amount}
     others = {name: by for name, by in link.modulation.items() if name != knob}
     try:
         moves = {knob: read_modulation(one, table)[1]} if table else {}
     except ValueError as error:
         raise UsageError(f"{where}: {knob}: {error}") from error
     return _with(preset, place, replace(link, modulation={**others, **moves}))
+
+
+def conditioned(preset: Preset, place: int, condition: str) -> tuple[Preset, Went]:
+    """The link at `place` is drawn while `condition` holds; empty: always. Raises `UsageError`.
+
+    What a signal of the old one is followed with (its attack, its release) it keeps.
+    """
+    need(preset, place)
+    link = preset.chain[place]
+    try:
+        when = read_condition(condition) if condition.strip() else None
+    except ValueError as error:
+        raise UsageError(f"chain[{place}] ({link.effect.name}): when: {error}") from error
+    if when is not None and link.when is not None and len(when.groups) == 1:
+        known = {one.signal: one for one in link.when.sources}
+        (group,) = when.groups
+        if all(one.sign in "<>" for one in group):  # else a preset couldn't say it
+            kept = (replace(one, source=known.get(one.source.signal, one.source)) for one in group)
+            when = Condition((tuple(kept),))
+    return _with(preset, place, replace(link, when=when))
 
 
 def _with(preset: Preset, place: int, link: Link) -> tuple[Preset, Went]:

@@ -9,11 +9,12 @@ from types import MappingProxyType
 from typing import Any
 
 from kfx import clock, presets
-from kfx.engine.desk import addresses, chain_edits, tree
-from kfx.engine.desk.edits import PLACES, Edits, Looks
+from kfx.engine.desk import addresses, chain_edits, fixed, tree
+from kfx.engine.desk.edits import Edits, Looks
 from kfx.engine.desk.listeners import Heard, Listeners
 from kfx.engine.desk.tree import CHAIN, NORM, PREFIX, Change, Parameter
-from kfx.engine.loop.switches import MODES, Switches
+from kfx.engine.look import proof
+from kfx.engine.loop.switches import Switches
 from kfx.errors import UsageError
 from kfx.presets import Preset
 
@@ -173,6 +174,7 @@ class Desk:
     ) -> None:
         """Go over to another preset. Raises `KfxError` that says where its fault is."""
         preset = presets.load(preset_name_or_path)
+        proof.prove(preset)
         with self._lock:
             self._edits.to(preset, "load", by, seconds=seconds, beats=beats)
 
@@ -186,11 +188,13 @@ class Desk:
     def revert(self, by: str = "") -> None:
         """The preset as its file has it."""
         preset = presets.load(chain_edits.load_for(self._edits.preset))
+        proof.prove(preset)
         with self._lock:
             self._edits.to(preset, "revert", by)
 
     def reloaded(self, preset: Preset, rebuild: bool = False) -> None:
         """A preset's file was saved by an editor, or a file that it uses has changed."""
+        proof.prove(preset)
         with self._lock:
             now = self._edits.preset
             if rebuild or (preset.chain, preset.seed) != (now.chain, now.seed):
@@ -206,34 +210,42 @@ class Desk:
 
     def move(self, place: int, to: int, by: str = "") -> None:
         """Put the effect at `place` at the place `to`."""
-        with self._lock:
-            self._edits.edit(lambda preset: chain_edits.moved(preset, place, to), by)
+        self._edit(lambda preset: chain_edits.moved(preset, place, to), by)
 
     def add(self, effect: str, place: int = -1, by: str = "") -> None:
         """Put an effect of the library, as it comes, at `place`; -1 is the end."""
-        with self._lock:
-            self._edits.edit(lambda preset: chain_edits.added(preset, effect, place), by)
+        self._edit(lambda preset: chain_edits.added(preset, effect, place), by)
 
     def remove(self, place: int, by: str = "") -> None:
         """Take an effect out of the chain."""
-        with self._lock:
-            self._edits.edit(lambda preset: chain_edits.removed(preset, place), by)
+        self._edit(lambda preset: chain_edits.removed(preset, place), by)
 
     def route(self, place: int, slots: Sequence[int | str], by: str = "") -> None:
         """Draw only these slots and performers; none is everybody."""
-        with self._lock:
-            self._edits.edit(lambda preset: chain_edits.routed(preset, place, slots), by)
+        self._edit(lambda preset: chain_edits.routed(preset, place, slots), by)
+
+    def when(self, place: int, condition: str, by: str = "") -> None:
+        """Draw it only while ``bar.phase < 0.5`` or the like holds; an empty text is always."""
+        self._edit(lambda preset: chain_edits.conditioned(preset, place, condition), by)
 
     def follow(
-        self, place: int, knob: str, signal: str, amount: float | None, by: str = ""
+        self,
+        place: int,
+        knob: str,
+        signal: str,
+        amount: float | None,
+        by: str = "",
+        how: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        """Let a signal move a knob by `amount` at 1; None: it moves it no more."""
-        with self._lock:
-            self._edits.edit(
-                lambda preset: chain_edits.followed(preset, place, knob, signal, amount),
-                by,
-                "" if amount is None else f"chain[{place}].{knob}.{signal}",
-            )
+        """Let a signal move a knob by `amount` at 1; None: it moves it no more.
+
+        `how` is its curve and times as a preset says them; what isn't in it stays as it is.
+        """
+        self._edit(
+            lambda preset: chain_edits.followed(preset, place, knob, signal, amount, how),
+            by,
+            "" if amount is None else f"chain[{place}].{knob}.{signal}",
+        )
 
     @property
     def moved(self) -> dict[str, Any]:
@@ -241,7 +253,7 @@ class Desk:
         return addresses.moved(*self._edits.moved)
 
     @property
-    def performers(self) -> tuple[str, ...]:
+    def performers(self) -> Mapping[int, str]:
         """The names of pinned slots."""
         return self._edits.performers
 
@@ -302,6 +314,12 @@ class Desk:
             self._lock.release()
 
     # Inside.
+
+    def _edit(
+        self, edit: Callable[[Preset], tuple[Preset, chain_edits.Went]], by: str, gesture: str = ""
+    ) -> None:
+        with self._lock:
+            self._edits.edit(edit, by, gesture)
 
     def _set_knob(self, one: Parameter, place: int, name: str, value: Any, by: str) -> None:
         if one.kind == "event":
@@ -377,23 +395,5 @@ class Desk:
     def _fixed(self) -> list[Parameter]:
         name = self._edits.name
         library = self._library if name in self._library else (name, *self._library)
-        fade = (0.0, LONGEST_FADE_S)
-        modes = "; ".join(f"{mode}: {text}" for mode, text in MODES.items())
-        rows: tuple[tuple[str, tree.Kind, Any, Any, tuple[Any, ...], str, str], ...] = (
-            ("preset", "choice", name, None, library, "", "the look"),
-            ("load", "text", None, None, (), "", "the look in a file, by its full path (.toml)"),
-            ("fade", "float", self._fade_s, 0.0, fade, "s", "how long a change of preset takes"),
-            ("panic", "event", None, None, (), "", "the clean plate, now"),
-            ("mode", "choice", self._switches.mode, "live", tuple(MODES), "", modes),
-            ("hold", "bool", self._switches.hold, False, (), "", "compare: the plate is shown"),
-            ("undo", "event", None, None, (), "", "take back the last step of the look"),
-            ("redo", "event", None, None, (), "", "do again what undo took back"),
-            ("store", "choice", None, None, PLACES, "", "keep the look as it is"),
-            ("recall", "choice", None, None, PLACES, "", "back to a look that was kept"),
-            ("save", "event", None, None, (), "", "write the look to its own file"),
-            ("revert", "event", None, None, (), "", "the look as its file has it"),
-        )
-        return [
-            Parameter(f"{PREFIX}/{name}", kind, value, default, span, unit, doc)
-            for name, kind, value, default, span, unit, doc in rows
-        ]
+        mode, hold = self._switches.mode, self._switches.hold
+        return fixed.parameters(name, library, self._fade_s, LONGEST_FADE_S, mode, hold)

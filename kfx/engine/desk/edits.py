@@ -37,12 +37,20 @@ class Looks(Protocol):
     def moved(self) -> tuple[Preset, Sequence[Mapping[str, Value]]]: ...
 
     def change(
-        self, preset: Preset, *, seconds: float = 0.0, beats: float = 0.0, rebuild: bool = False
+        self,
+        preset: Preset,
+        *,
+        seconds: float = 0.0,
+        beats: float = 0.0,
+        rebuild: bool = False,
+        bypassed: frozenset[int] = frozenset(),
     ) -> None: ...
 
     def set(self, place: int, knob: str, value: Value) -> None: ...
 
     def bypass(self, place: int, on: bool) -> None: ...
+
+    def bypass_only(self, places: frozenset[int]) -> None: ...
 
 
 class Edits:
@@ -83,8 +91,8 @@ class Edits:
         return self._look.moved
 
     @property
-    def performers(self) -> tuple[str, ...]:
-        return tuple(self._look.names.values())
+    def performers(self) -> Mapping[int, str]:
+        return self._look.names
 
     @property
     def effects(self) -> tuple[str, ...]:
@@ -171,7 +179,7 @@ class Edits:
         kept = self._solo[1] if self._solo else before.bypassed
         others = frozenset(range(len(before.preset.chain))) - {place}
         self._solo = (place, kept) if on else None
-        self._bypass_all(others if on else kept)
+        self._look.bypass_only(others if on else kept)
         self._step(f"solo {place}", by, before=before)
         self.tell(by)
 
@@ -244,13 +252,8 @@ class Edits:
         self._history.step(before or self.state, name, by, self._now())
 
     def _put(self, state: State, by: str, **how: Any) -> None:
-        self._look.change(state.preset, **how)
-        self._bypass_all(state.bypassed)
+        self._look.change(state.preset, bypassed=state.bypassed, **how)
         self.tell(by)
-
-    def _bypass_all(self, bypassed: frozenset[int]) -> None:
-        for place in self._look.bypassed ^ bypassed:
-            self._look.bypass(place, place in bypassed)
 
     def _back(self, step: Callable[[State], State | None], by: str) -> bool:
         state = step(self.state)

@@ -14,21 +14,25 @@ from kfx import presets, sync
 from kfx.engine import song_ticks
 from kfx.engine.desk.desk import Desk
 from kfx.engine.desk.edits import Looks
-from kfx.engine.desk.song_controls import SongControls
+from kfx.engine.desk.learning import Learning
+from kfx.engine.desk.song_controls import SongControls, SongPlace
 from kfx.engine.desk.tree import CHAIN, PREFIX, Change, Parameter
 from kfx.engine.look.reload import Reload
 from kfx.engine.loop.switches import Switches
 from kfx.engine.stats import Stats
-from kfx.engine.ticks import Ticks
+from kfx.engine.ticks import Moment, Ticks
 from kfx.errors import KfxError
-from kfx.sync import midi_map
+from kfx.presets import Preset
+from kfx.sync import audio_live, midi_map
 from kfx.sync.controls import AllowList, Signals
 from kfx.sync.grid import Grid
 from kfx.sync.midi_controls import MidiControls
+from kfx.sync.osc_controls import OscControls
 from kfx.sync.osc_in import Inbox, OscIn
 from kfx.sync.osc_transport import OscTransport
 from kfx.sync.song import SongClock
 from kfx.sync.tap import Tap
+from kfx.types import Sound
 
 PORT_TRIES = 20  # ports after the wanted one, where nobody asked for that very port
 Extra = Callable[["Session"], Callable[[], None]]
@@ -44,6 +48,7 @@ class Inputs:
     allow: tuple[str, ...] = ()
     midi: str | None = None
     midi_map: str | None = None
+    osc_map: str | None = None
     sync: tuple[str, ...] = ()
     bpm: float = 120.0
     grid: str | None = None
@@ -113,10 +118,11 @@ class Session:
         self.desk = desk = Desk(look, self.switches, on_fault=self.fault)
         self._open.callback(desk.close)
         self._song_controls = SongControls(desk, self.ticks, self._tap, self._transport)
+        learning = Learning(desk)
         if self.inputs.midi is not None:
-            self._open_midi(desk, self.inputs.midi)
+            self._open_midi(desk, learning, self.inputs.midi)
         if self.inputs.osc_in is not None:
-            self._open_osc(desk, *self.inputs.osc_in)
+            self._open_osc(desk, learning, *self.inputs.osc_in)
         self._signals_of(desk)
         self._watch(desk.get(f"{PREFIX}/preset"))
         self._open.callback(desk.subscribe(self._heard))
@@ -146,6 +152,16 @@ class Session:
         """Something that a controller or a file has wrong; from any thread."""
         (self._stats.warn if self._stats is not None else self._early.append)(text)
 
+    @property
+    def song(self) -> SongPlace | None:
+        """Where the song is, by a clock of kfx's own."""
+        return self._song_controls.place if self._song_controls is not None else None
+
+    def resume(self, song: SongPlace) -> None:
+        """Go on where another engine left off; once there is a look."""
+        if self._song_controls is not None:
+            self._song_controls.resume(song)
+
     def counts(self) -> dict[str, dict[str, int]]:
         """How many messages each input has taken, and what became of the others."""
         return {name: count() for name, count in self._counts.items()}
@@ -158,18 +174,21 @@ class Session:
         opened = sync.open(inputs.sync, grid, frame_s=frame_s)
         self._open.callback(opened.close)
         listeners: list[Callable[[float], Mapping[str, float]]] = [self._frame]
-        hear_song = song_ticks.heard(inputs.song)
+        hear_song, sound = song_ticks.heard(inputs.song)
         if inputs.audio is not None:
-            from kfx.sync.audio_in import AudioIn
-            from kfx.sync.audio_live import AudioLive
-
-            heard = AudioLive(AudioIn(inputs.audio))
+            heard = audio_live.listen(inputs.audio)
             self._open.callback(heard.close)
             listeners.append(heard.signals)
+            sound = partial(_at_clock, heard)
         # Whoever taps or sends a transport is heard where no better clock runs.
         song = SongClock(grid, [*opened.sources, self._transport, self._tap], frame_s=frame_s)
         return Ticks(
-            song, live=True, lead_s=inputs.lead_s, hear_song=hear_song, listeners=listeners
+            song,
+            live=True,
+            lead_s=inputs.lead_s,
+            hear_song=hear_song,
+            listeners=listeners,
+            sound=sound,
         )
 
     def _frame(self, at: float) -> Mapping[str, float]:
@@ -178,7 +197,7 @@ class Session:
             self.desk.drawn(self._song_controls.news(at))
         return self.signals.at(at)
 
-    def _open_midi(self, desk: Desk, port: str) -> None:
+    def _open_midi(self, desk: Desk, learning: Learning, port: str) -> None:
         path = self.inputs.midi_map
         controls = MidiControls(
             desk,
@@ -186,20 +205,19 @@ class Session:
             path=path,
             signals=self.signals,
             on_fault=self.fault,
-            on_learned=lambda mapping: desk.tell(f"{PREFIX}/learn", "", mapping.control),
+            on_learned=lambda mapping: learning.learned(mapping.control),
         )
         from kfx.sync.midi_controls import open_port
 
         self._open.callback(open_port(port, controls).close)
         self._counts["midi"] = controls.counts.as_dict
-        doc = "an address: the control that is moved next moves it"
-        desk.register(Parameter(f"{PREFIX}/learn", "text", "", "", doc=doc), controls.learn)
-        doc = "an address: no control moves it any more"
-        desk.register(Parameter(f"{PREFIX}/forget", "text", "", "", doc=doc), controls.forget)
+        learning.add(controls.learn, controls.forget)
 
-    def _open_osc(self, desk: Desk, host: str, port: int) -> None:
+    def _open_osc(self, desk: Desk, learning: Learning, host: str, port: int) -> None:
         allow = AllowList(self.inputs.allow)
-        others = (self._transport.message, self.signals.message)
+        controls = OscControls(desk, path=self.inputs.osc_map, on_learned=learning.learned)
+        learning.add(controls.learn, controls.forget)
+        others = (self._transport.message, self.signals.message, controls.message)
         inbox = Inbox(desk, others=others, on_fault=self.fault)
         tries = 1 if self.inputs.exact_port or port == 0 else PORT_TRIES
         for wanted in range(port, min(port + tries, 65536)):
@@ -249,6 +267,13 @@ class Session:
                 put = partial(self.signals.put, source.signal)
                 desk.register(Parameter(address, "float", 0.0, 0.0, (0.0, 1.0), doc=doc), put)
 
+    def _reloaded(self, preset: Preset, rebuild: bool) -> None:
+        assert self.desk is not None
+        try:
+            self.desk.reloaded(preset, rebuild)
+        except KfxError as error:
+            self.fault(f"{error}; the old look stays")
+
     def _watch(self, name: str) -> None:
         """Look at the files of the preset `name`, so that what an editor saves is shown."""
         with self._lock:
@@ -259,13 +284,17 @@ class Session:
         if name == "none" or desk is None or not _has_file(name):
             return
         try:
-            new = Reload(name, desk.reloaded, self.fault)
+            new = Reload(name, self._reloaded, self.fault)
         except Exception as error:  # the look that runs is of no file any more
             self.fault(f"{name}: isn't watched for changes ({error})")
             return
         new.__enter__()
         with self._lock:
             self._reload = new
+
+
+def _at_clock(heard: audio_live.AudioLive, moment: Moment) -> Sound | None:
+    return heard.sound(moment.clock_s)
 
 
 def _has_file(name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from kfx import clock
 from kfx.engine.desk.desk import Desk
@@ -16,6 +16,17 @@ SONG, TRANSPORT = f"{PREFIX}/song", f"{PREFIX}/transport"
 SLOWEST, FASTEST = 30.0, 300.0  # beats a minute
 MOST_RATE = 8.0
 TELL_S = 0.1  # how often the position is told
+
+
+class SongPlace(NamedTuple):
+    """Where the song was at the clock's time `at`, by a clock of kfx's own."""
+
+    at: float
+    time_s: float
+    beat: float
+    rate: float
+    bpm: float
+    source: str
 
 
 class SongControls:
@@ -101,6 +112,29 @@ class SongControls:
             f"{SONG}/lock": now.lock,
             f"{SONG}/bpm": round(min(max(abs(tempo), SLOWEST), FASTEST), 2),
         }
+
+    @property
+    def place(self) -> SongPlace | None:
+        """Where the song is, where no clock outside kfx says so; from any thread."""
+        now, at = self._ticks.now, self._ticks.asked
+        if now is None or now.source not in ("grid", self._tap.name, self._transport.name):
+            return None
+        tempo = self._ticks.song.grid.tempo_at(now.time_s) * now.rate
+        return SongPlace(at, now.time_s, now.beat, now.rate, tempo, now.source)
+
+    def resume(self, place: SongPlace) -> None:
+        """Go on as if kfx had never been away; before the first tick."""
+        at = self._now()
+        gone_s = at - place.at
+        if place.source == self._tap.name:
+            self._tap.tempo(place.bpm, at, place.beat + gone_s * place.bpm / 60.0)
+        elif place.source == self._transport.name:
+            self._send("rate", place.rate or 1.0)
+            self._send("time", place.time_s + gone_s * place.rate)
+            if not place.rate:
+                self._send("stop")
+        else:
+            self._ticks.song.begun(place.at - place.time_s)
 
     def _beat(self, value: Any) -> None:
         self._tap.tap(self._now())

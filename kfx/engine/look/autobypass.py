@@ -72,6 +72,8 @@ class AutoBypass:
         self._away: set[Unit] = set()
         self._ran: set[Unit] = set()  # in this picture, without a fault
         self._failed: set[Unit] = set()  # in this picture: nothing more of them is drawn in it
+        self._refused: set[Unit] = set()  # in this picture, as they pause
+        self.missing: frozenset[Unit] = frozenset()  # from the last picture that was judged
         self._took: dict[Unit, float] = {}  # s in this picture, as far as it is timed
         self._timing = False
         self._crowded = 0  # slow pictures running in which most of the time went to links
@@ -91,6 +93,7 @@ class AutoBypass:
         if unit in self._failed:
             return False
         if not watch.allows(self._now()):
+            self._refused.add(unit)
             return False
         if unit in self._stale:
             self._stale.discard(unit)
@@ -120,6 +123,7 @@ class AutoBypass:
 
         `took_s` is what all of it took, None where that says nothing of the links.
         """
+        self.missing, self._refused = frozenset(self._refused | self._failed), set()
         took, ran, timed = self._took, self._ran - self._failed, self._timing
         self._took, self._ran, self._failed, self._timing = {}, set(), set(), False
         if took_s is None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -12,13 +11,14 @@ import numpy as np
 
 from kfx.engine.look.autobypass import Care, Strict
 from kfx.engine.look.modulate import Knobs, Values
-from kfx.engine.look.motions import Motions
+from kfx.engine.look.motions import Motions, moved
 from kfx.engine.look.nets import NetLayer, wants_person
 from kfx.engine.look.plan import Moving, Plan, Step, compile_plan, loosened, shader_of
 from kfx.engine.look.quality import full
 from kfx.engine.look.routing import routed
 from kfx.engine.look.step_images import StepImages
 from kfx.engine.look.warping import Warping, undone
+from kfx.neural.opening import opened
 from kfx.neural.worker import Inline, Pace
 from kfx.params import Value
 from kfx.presets import Preset
@@ -78,7 +78,7 @@ class Chain:
         steps = self.plan.steps
         moving = steps[0].links if steps and steps[0].kind == "warp" else ()
         self._motions = Motions(moving, self.care)
-        self._programs: dict[int, Program] = {}  # by the place of a step's first link
+        self.programs: dict[int, Program] = {}  # by the place of a step's first link
         self._nets: dict[int, NetLayer] = {}
         self._pace = pace
         self._quality = quality
@@ -103,6 +103,8 @@ class Chain:
     def build(self) -> Iterator[None]:
         """Compile everything, one program at each step. Raises `KfxError`; `close` even then."""
         gpu, size = self._gpu, self.size
+        for motion in self._motions.nets:
+            motion.open((yield from opened(motion.card, size)), self._pace)
         self._warping = Warping(gpu, size, self._motions)
         yield
         self._beside = StepImages(
@@ -115,14 +117,14 @@ class Chain:
             hands=self.needs_hands,
         )
         for place, link in [step.links[0] for step in self.plan.steps if step.kind == "net"]:
-            yield
-            card = link.effect.source
-            self._nets[place] = NetLayer(gpu, card, size, self._pace)
+            net = yield from opened(link.effect.source, size)
+            layer = self._nets[place] = NetLayer(gpu, net, size, self._pace)
+            yield from layer.rehearsed()
         for step in self._shader_steps():
             yield
             place = step.links[0][0]
             uniforms = self._uniforms[place] = self._uniforms_of(step)
-            self._programs[place] = Program(gpu, shader_of(step), size, uniforms)
+            self.programs[place] = Program(gpu, shader_of(step), size, uniforms)
 
     def warm(self, tick: Tick) -> Iterator[None]:
         """Draw each program once where nobody sees it: drivers do half their work only then."""
@@ -133,7 +135,7 @@ class Chain:
         self._draw_beside(tick)
         for step in self._shader_steps():
             yield
-            program = self._programs[step.links[0][0]]
+            program = self.programs[step.links[0][0]]
             faces = routed(self.shown, step.slots, self.knobs.names)
             values = self._moment(tick, faces) | self._uniforms[step.links[0][0]]
             program.draw(self._spare, self._images(self._canvas, step), values)
@@ -174,7 +176,7 @@ class Chain:
         """Knobs that move aren't compiled in, by their link's place."""
         for step in self._shader_steps():
             here = {n: moving[n] for n, _ in step.links if n in moving}
-            program = self._programs.get(step.links[0][0])
+            program = self.programs.get(step.links[0][0])
             if here and program is not None:
                 program.shader = loosened(program.shader, step, here)
 
@@ -188,12 +190,13 @@ class Chain:
 
     def close(self) -> None:
         """Give the textures and programs back."""
-        for program in self._programs.values():
+        for program in self.programs.values():
             program.release()
-        self._programs.clear()
+        self.programs.clear()
         for net in self._nets.values():
             net.release()
         self._nets.clear()
+        self._motions.close()
         for thing in (self._beside, self._warping):
             if thing is not None:
                 thing.release()
@@ -205,7 +208,7 @@ class Chain:
         """A cut: no effect remembers anything."""
         self.told.reset()
         self._motions.reset()
-        for program in self._programs.values():
+        for program in self.programs.values():
             program.reset()
         for net in self._nets.values():
             net.reset()
@@ -226,7 +229,7 @@ class Chain:
 
     def draws(self, tick: Tick) -> bool:
         """Whether anything can be seen or remembered of this tick."""
-        remembers = self._motions.hold or any(one.remembers for one in self._programs.values())
+        remembers = self._motions.hold or any(one.remembers for one in self.programs.values())
         return bool(self.plan.steps) and bool(
             tick.faces or self.plan.full_frame_passes or remembers
         )
@@ -237,9 +240,9 @@ class Chain:
 
     def draw(self, tick: Tick) -> None:
         """The second third of `render`: everything is drawn, nothing read back."""
-        self._turn(self.told.at(tick))
+        self._turn(self.told.at(self._motions.heard(tick, self.knobs.names)))
         driven = self._motions.drive(tick, self.knobs.names)
-        self.shown = tuple(_moved(face, points) for face, points in driven)
+        self.shown = tuple(moved(face, points) for face, points in driven)
         beside = False  # whether what the shaders read is drawn
         for step in self.plan.steps:
             if step.kind == "warp":
@@ -249,7 +252,7 @@ class Chain:
             if step.kind == "net":
                 self._draw_net(step, tick)
                 continue
-            program, unit = self._programs[place], tuple(n for n, _ in step.links)
+            program, unit = self.programs[place], tuple(n for n, _ in step.links)
             if not (program.remembers or any(self._values[n]["mix"] != 0.0 for n in unit)):
                 continue
             if not self.care.allows(unit, program.reset):
@@ -296,11 +299,17 @@ class Chain:
     @property
     def nets(self) -> list[dict[str, Any]]:
         """What a report says of each net; renewed while it runs."""
-        return [net.facts for net in self._nets.values()]
+        return [*(net.facts for net in self._nets.values()), *self._motions.facts]
+
+    def said(self, tick: Tick) -> dict[str, float]:
+        """What nets say of the tick that was drawn last, by the names of their numbers."""
+        heard = self._motions.heard(tick, self.knobs.names).signals
+        return {name[4:]: value for name, value in heard.items() if name.startswith("net.")}
 
     def news(self) -> list[str]:
         """What nets have to tell since the last call, each thing once."""
-        return [text for net in self._nets.values() for text in net.news()]
+        drawn = [text for net in self._nets.values() for text in net.news()]
+        return drawn + self._motions.news()
 
     def image(self, name: str) -> moderngl.Texture:
         """An image that was asked for as `aov`, as the last tick drew it."""
@@ -388,10 +397,3 @@ class Chain:
         buffer = self._pool.take()
         self._gpu.target(self._canvas).read_into(buffer, components=4)
         return freeze(buffer[::-1])
-
-
-def _moved(face: Face, points: Landmarks) -> Face:
-    """The face as it is shown after the warp; its pose is that of the performer."""
-    if points is face.landmarks:
-        return face
-    return replace(face, landmarks=freeze(points.astype(np.float32)))

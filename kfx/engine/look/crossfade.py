@@ -36,18 +36,18 @@ class Progress:
     seconds: float = 0.0
     beats: float = 0.0
     done: float = 0.0  # 0..1
-    _beat: float | None = None
+    beat: float | None = None  # of the tick before
 
     def step(self, tick: Tick) -> float:
         """Move on by a tick; returns the weight of what is new, eased, 0 at the first tick."""
-        if self._beat is not None:
+        if self.beat is not None:
             if self.beats > 0.0:
-                moved = tick.beat - self._beat
+                moved = tick.beat - self.beat
                 moved = moved if 0.0 < moved <= 4.0 else 0.0
                 self.done += max(moved, LEAST_BEATS_S * tick.dt) / self.beats
             else:
                 self.done += tick.dt / self.seconds if self.seconds > 0.0 else 1.0
-        self._beat = tick.beat
+        self.beat = tick.beat
         self.done = self.done if self.done < 1.0 - 1e-6 else 1.0
         return self.done * self.done * (3.0 - 2.0 * self.done)
 
@@ -56,23 +56,23 @@ class Between:
     """The knobs of two presets whose chains match, on the way from one to the other."""
 
     def __init__(self, before: Knobs, after: Knobs, progress: Progress) -> None:
-        self._before = before
-        self._after = after
-        self._progress = progress
+        self.before = before
+        self.after = after
+        self.progress = progress
         self._knobs = [link.effect.knobs for link in after.preset.chain]
 
     @property
     def done(self) -> bool:
-        return self._progress.done >= 1.0
+        return self.progress.done >= 1.0
 
     def at(self, tick: Tick) -> list[Values]:
-        weight = self._progress.step(tick)
-        values = zip(self._knobs, self._before.at(tick), self._after.at(tick), strict=True)
+        weight = self.progress.step(tick)
+        values = zip(self._knobs, self.before.at(tick), self.after.at(tick), strict=True)
         return [_between(knobs, before, after, weight) for knobs, before, after in values]
 
     def reset(self) -> None:
-        self._before.reset()
-        self._after.reset()
+        self.before.reset()
+        self.after.reset()
 
 
 class Dissolve:

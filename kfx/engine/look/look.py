@@ -6,9 +6,7 @@ must be compiled is compiled one program a frame while the old look goes on.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -17,8 +15,10 @@ import moderngl
 
 from kfx.engine.look.autobypass import Care, Strict
 from kfx.engine.look.chain import Chain
-from kfx.engine.look.changes import Change, Coming, Wanted, knobs_of, resizes
+from kfx.engine.look.changes import Change, Coming, Wanted, knobs_of, resizes, state_of
 from kfx.engine.look.crossfade import Between, Dissolve, Progress, fades_by_knobs, same_chain
+from kfx.engine.look.journal import Bypassed, Dropped, Entry, Journal, Turned
+from kfx.engine.look.needs import Needs
 from kfx.engine.look.prepared import Prepared
 from kfx.engine.look.quality import full
 from kfx.engine.loop.picture import scaled
@@ -32,7 +32,7 @@ from kfx.types import Face, Pixels, Tick
 _END = "the end"
 
 
-class Look:
+class Look(Needs):
     """``with Look(gpu, preset, size) as look: pixels = look.render(tick)``.
 
     Use it in place of a `Chain`; made and drawn in the thread that owns `gpu`. `change`, `set`,
@@ -72,8 +72,8 @@ class Look:
         self._coming: Coming | None = None
         self._waiting: Change | None = None
         self._names: Mapping[int, str] = {}
-        self._lock = threading.Lock()
         self._wanted = Wanted(preset)
+        self.journal = Journal()
 
     def __enter__(self) -> Look:
         return self
@@ -95,14 +95,12 @@ class Look:
     @property
     def preset(self) -> Preset:
         """The look as it was asked for last, with all values that were set since."""
-        with self._lock:
-            return self._wanted.preset
+        return self._wanted.preset
 
     @property
     def bypassed(self) -> frozenset[int]:
         """The places of the chain that are taken out of the picture."""
-        with self._lock:
-            return self._wanted.bypassed
+        return self._wanted.bypassed
 
     def change(
         self,
@@ -111,43 +109,40 @@ class Look:
         seconds: float = 0.0,
         beats: float = 0.0,
         rebuild: bool = False,
-        keep_bypassed: bool = False,
+        bypassed: frozenset[int] = frozenset(),
+        begun: Progress | None = None,
     ) -> None:
         """Go over to another preset, over so many seconds or beats; at once by default.
 
-        `rebuild` compiles it anew though nothing in it has changed: a shader's file has. While a
-        fade runs the next change waits for its end, and of several the last counts.
+        `rebuild` compiles it anew though nothing in it has changed: a shader's file has. Its links
+        at the places `bypassed` aren't drawn. While a fade runs the next change waits for its end,
+        and of several the last counts. With `begun` the fade goes on from there.
         """
-        with self._lock:
-            bypassed = self._wanted.bypassed if keep_bypassed else frozenset()
-            self._wanted.preset, self._wanted.bypassed = preset, bypassed
-            change = Change(preset, max(0.0, seconds), max(0.0, beats), rebuild, bypassed)
-            self._wanted.change = change
-            self._wanted.requests.append(lambda: self._to(change))
+        fade = (max(0.0, seconds), max(0.0, beats))
+        self._wanted.to(Change(preset, *fade, rebuild, bypassed, begun=begun), self._to)
 
     def prepare(self, preset: Preset) -> None:
         """Get a look ready in good time: a `change` to this very preset is then seen at once."""
-        with self._lock:
-            self._wanted.requests.append(lambda: self._prepared.want(preset))
+        self._wanted.ask(lambda: self._prepared.want(preset))
 
     def set(self, place: int, knob: str, value: Value) -> None:
         """Give one knob another value from the next frame on.
 
         Raises `UsageError` for a place, knob or value there isn't.
         """
-        with self._lock:
-            checked = self._wanted.preset.checked(place, knob, value)
-            self._wanted.preset = self._wanted.preset.with_value(place, knob, checked)
-            self._wanted.requests.append(lambda: self._set(place, knob, checked))
+        self._wanted.set(place, knob, value, self._set)
+
+    def bypass_only(self, places: frozenset[int]) -> None:
+        """Take just these links out of the picture, all with the same frame."""
+        self._wanted.bypass_only(places, self._bypass)
+
+    def drop(self) -> None:
+        """Give up what is fading in, or about to: the look before it stays."""
+        self._wanted.ask(self._drop_coming)
 
     def bypass(self, place: int, on: bool) -> None:
         """Take one link out of the picture from the next frame on, or put it back."""
-        with self._lock:
-            if not 0 <= place < len(self._wanted.preset.chain):
-                raise UsageError(f"chain[{place}]: there is no such effect in this look")
-            before = self._wanted.bypassed
-            self._wanted.bypassed = before | {place} if on else before - {place}
-            self._wanted.requests.append(lambda: self._bypass(place, on))
+        self._wanted.bypass(place, on, self._bypass)
 
     @property
     def moved(self) -> tuple[Preset, Sequence[Mapping[str, Value]]]:
@@ -159,7 +154,7 @@ class Look:
     @property
     def settled(self) -> bool:
         """Whether nothing is being compiled or faded, and nothing waits."""
-        return self.idle and not (self._wanted.requests or self._waiting)
+        return self.idle and not (self._wanted.waits or self._waiting)
 
     @property
     def care(self) -> Care:
@@ -175,22 +170,6 @@ class Look:
     def shown(self) -> tuple[Face, ...]:
         """The faces of the last tick as drawn."""
         return self._chain.shown
-
-    @property
-    def needs_person(self) -> bool:
-        return any(chain.needs_person for chain in (*self._chains(), *self._prepared.chains))
-
-    @property
-    def needs_hands(self) -> bool:
-        return any(chain.needs_hands for chain in (*self._chains(), *self._prepared.chains))
-
-    @property
-    def needs_faces(self) -> bool:
-        return any(chain.plan.needs_faces for chain in self._chains())
-
-    @property
-    def needs_blendshapes(self) -> bool:
-        return any(chain.plan.needs_blendshapes for chain in self._chains())
 
     @property
     def names(self) -> Mapping[int, str]:
@@ -226,19 +205,27 @@ class Look:
         """Whether the look that is shown loses nothing by it but detail."""
         return resizes(self._chain.knobs.preset)
 
+    def resume(self, index: int) -> None:
+        """After `reset`: shaders count their frames from the tick with this index on."""
+        for program in self._chain.programs.values():
+            program.first_index = index
+
     def image(self, name: str) -> moderngl.Texture:
         """An image that was asked for as `aov`, as the last tick drew it."""
         return self._chain.image(name)
 
     def render(self, tick: Tick) -> Pixels:
         """The finished picture of a tick, (h, w, 4) uint8, read-only."""
+        self.journal.begin(state_of(self._chain, self._coming))
         self._apply()
         coming = self._coming
         if coming is not None and coming.progress is not None:
             pixels = self._faded(coming, coming.progress, tick)
+            self.journal.end(tick.index)
         else:
             try:
                 pixels = self._chain.render(tick)
+                self.journal.end(tick.index)
             finally:  # a look that fails must not keep its successor from coming
                 if coming is not None:
                     self._work(coming, tick)
@@ -263,13 +250,20 @@ class Look:
     def _chains(self) -> tuple[Chain, ...]:
         return (self._chain, *([self._coming.chain] if self._coming else []))
 
+    def _ready(self) -> tuple[Chain, ...]:
+        return self._prepared.chains
+
     def _apply(self) -> None:
-        while True:
-            with self._lock:
-                if not self._wanted.requests:
-                    return
-                request = self._wanted.requests.popleft()
+        while (request := self._wanted.next()) is not None:
             request()
+
+    def _note(self, chain: Chain, entry: Entry) -> None:
+        """For the journal; what is done to a look that isn't seen yet comes with it."""
+        coming = self._coming
+        if coming is not None and coming.chain is chain and coming.progress is None:
+            coming.since.append(entry)
+        else:
+            self.journal.add(entry)
 
     def _to(self, change: Change) -> None:
         coming = self._coming
@@ -281,35 +275,37 @@ class Look:
 
     def _set(self, place: int, knob: str, value: Value) -> None:
         if self._waiting is not None:
-            preset = self._waiting.preset.with_value(place, knob, value)
-            self._waiting = replace(self._waiting, preset=preset)
+            self._waiting = self._waiting.with_value(place, knob, value)
             return
         chain = self._chains()[-1]
         try:
             planned = chain.set(place, knob, value)
         except UsageError:  # it was meant for a look that couldn't be drawn
             return
-        if not planned:
+        if planned:
+            self._note(chain, Turned(place, knob, value))
+        else:
             self._to(Change(chain.knobs.preset, bypassed=frozenset(chain.knobs.bypassed)))
 
     def _bypass(self, place: int, on: bool) -> None:
         if self._waiting is not None:
-            before = self._waiting.bypassed
-            after = before | {place} if on else before - {place}
-            self._waiting = replace(self._waiting, bypassed=after)
+            self._waiting = self._waiting.with_bypass(place, on)
             return
-        self._chains()[-1].bypass(place, on)
+        chain = self._chains()[-1]
+        chain.bypass(place, on)
+        self._note(chain, Bypassed(place, on))
 
     def _start(self, change: Change) -> None:
         """Begin a change, while nothing else is on its way."""
         chain = self._chain
-        before, fades = chain.knobs.preset, change.seconds > 0.0 or change.beats > 0.0
+        before, fades = chain.knobs.preset, change.fades
         fits = fades_by_knobs(before, change.preset) if fades else same_chain(before, change.preset)
         if fits and not change.rebuild and chain.draws_all_of(change.preset):
             old = chain.knobs
             chain.take(knobs_of(change, self._names))
             if fades:
-                chain.told = Between(old, chain.knobs, Progress(change.seconds, change.beats))
+                chain.told = Between(old, chain.knobs, change.progress())
+            self.journal.add(change.seen())
             return
         size = change.size or (self.size if fades else self._size_of(change.preset))
         new = ready = None if change.rebuild else self._prepared.take(change.preset, size)
@@ -355,8 +351,10 @@ class Look:
 
     def _arrive(self, coming: Coming) -> None:
         """A chain is ready: it is faded in, or takes over before the next picture."""
-        if coming.change.seconds > 0.0 or coming.change.beats > 0.0:
-            coming.progress = Progress(coming.change.seconds, coming.change.beats)
+        for entry in (coming.change.seen(anew=True), *coming.since):
+            self.journal.add(entry)
+        if coming.change.fades:
+            coming.progress = coming.change.progress()
         else:
             self._take_over(coming)
 
@@ -369,6 +367,7 @@ class Look:
             new.upload(tick)
             new.draw(tick)
         except Exception as error:
+            self.journal.add(Dropped())
             self._drop_coming()
             self._fault(error, coming.change)
             return old.read()
@@ -393,8 +392,6 @@ class Look:
     def _fault(self, error: Exception, change: Change) -> None:
         if change.size is not None:
             self._next_size = self.size
-        with self._lock:
-            if self._wanted.change is change:
-                self._wanted.preset = self._chain.knobs.preset
-                self._wanted.bypassed = frozenset(self._chain.knobs.bypassed)
+        knobs = self._chain.knobs
+        self._wanted.back(change, knobs.preset, frozenset(knobs.bypassed))
         self._on_fault(f"{change.preset.path or change.preset.name}: {error}; the old look stays")

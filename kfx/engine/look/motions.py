@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from kfx.engine.look.autobypass import Care, Unit
 from kfx.engine.look.modulate import Values
 from kfx.engine.look.routing import resolved, routed
 from kfx.errors import KfxError
+from kfx.motion import of_net
 from kfx.motion.base import Motion
 from kfx.motion.guard import believable
 from kfx.presets import Link
-from kfx.render.still import Scene
-from kfx.types import MAX_FACES, Face, Landmarks, Tick
+from kfx.render.still import Scene, Still
+from kfx.types import MAX_FACES, Face, Landmarks, Pixels, Tick, freeze
 
 
 class Motions:
@@ -25,9 +28,16 @@ class Motions:
         """`links` with their place in the chain; `care` says what becomes of their faults."""
         self._care = care
         self._all: list[tuple[int, Link, Motion]] = [
-            (place, link, link.effect.source(link.values)) for place, link in links
+            (place, link, _made(link)) for place, link in links
+        ]
+        self.nets: list[of_net.Played] = [
+            one for _, _, one in self._all if isinstance(one, of_net.Moved | of_net.Acted)
         ]
         self.hold = any(motion.holds for _, _, motion in self._all)
+        self.pictures = self.hold or any(motion.layered for _, _, motion in self._all)
+        self.plate: Pixels | None = None  # the frame of this tick
+        self.lights: dict[int, npt.NDArray[np.float32]] = {}  # by slot, (478,) factors
+        self._layers: dict[int, list[Still]] = {}
         self.scene: Scene | None = None  # what is held at this tick, and how opaque it is
         self.scene_mix = 1.0
         self.unit: Unit = tuple(place for place, _ in links)
@@ -39,6 +49,33 @@ class Motions:
     def reset(self) -> None:
         for _, _, motion in self._all:
             motion.reset()
+
+    @property
+    def facts(self) -> list[dict[str, Any]]:
+        """What a report says of each net."""
+        return [net.player.facts for net in self.nets if net.player is not None]
+
+    def news(self) -> list[str]:
+        """What nets have to tell since the last call."""
+        players = [net.player for net in self.nets if net.player is not None]
+        return [text for player in players for text in player.news()]
+
+    def close(self) -> None:
+        for net in self.nets:
+            net.close()
+
+    def heard(self, tick: Tick, names: Mapping[int, str]) -> Tick:
+        """The tick with what the nets among them say as signals ``net.NAME``."""
+        said: dict[str, float] = {}
+        for place, link, motion in self._all:
+            if not isinstance(motion, of_net.Moved | of_net.Acted):
+                continue
+            if not self._care.allows((place,), motion.reset):
+                continue
+            with self._care.trying((place,)):
+                routes = replace(tick, faces=routed(tick.faces, link.slots, names))
+                said |= {f"net.{name}": value for name, value in motion.heard(routes).items()}
+        return replace(tick, signals={**tick.signals, **said}) if said else tick
 
     def turn(self, changed: set[int], before: Sequence[Values], values: Sequence[Values]) -> None:
         """Set the knobs of the links at the `changed` places of the chain."""
@@ -54,11 +91,13 @@ class Motions:
         A face that is held stands where its still is shown, not where the performer is.
         """
         trying = self._care.trying
+        self.plate, self.lights, self._layers = tick.frame.pixels, {}, {}
         used = [self._care.allows((place,), motion.reset) for place, _, motion in self._all]
         self.still = bool(self._all) and not any(used)
         scenes: list[Scene | None] = []
         for i, (place, link, motion) in enumerate(self._all):
             scenes.append(None)
+            motion.names = names
             if not used[i]:
                 continue
             routes = motion.holds and link.slots
@@ -103,6 +142,8 @@ class Motions:
                     continue
                 if scenes[i] is not None:  # of several stills the last is shown
                     continue
+                with trying((place,)):
+                    self._extras(motion, moving, _seen_in(scene, slot, tick) if held else tick)
                 mixed = moving.landmarks + np.float32(motion.mix) * (points - moving.landmarks)
                 moving = replace(moving, landmarks=mixed)
             points = moving.landmarks
@@ -114,6 +155,52 @@ class Motions:
                 points = believable(face.landmarks, points, face.iod)
             driven.append((face, points))
         return driven
+
+    def layers(
+        self, driven: Sequence[tuple[Face, Landmarks]]
+    ) -> list[tuple[Still, Face, Landmarks]]:
+        """What is laid over the faces of `driven`, far ones first."""
+        if not self._layers:
+            return []
+        far_first = sorted(driven, key=lambda one: one[0].iod)
+        return [
+            (layer, face, points if layer.away is None else points + layer.away)
+            for face, points in far_first
+            for layer in self._layers.get(face.slot, ())
+        ]
+
+    def _extras(self, motion: Motion, face: Face, tick: Tick) -> None:
+        """What a motion adds to a face beside moving it, by as much as it is mixed in."""
+        mix = np.float32(motion.mix)
+        light = motion.light(face, tick) if mix else None
+        if light is not None and np.isfinite(light).all():
+            lit = 1.0 + mix * np.float32(face.presence) * (light - 1.0)
+            self.lights[face.slot] = lit * self.lights.get(face.slot, np.float32(1.0))
+        for layer in motion.layers(face, tick) if motion.layered and mix else ():
+            if layer.cover is not None:
+                shown = replace(layer, cover=mix * layer.cover)
+                self._layers.setdefault(face.slot, []).append(shown)
+
+
+def moved(face: Face, points: Landmarks) -> Face:
+    """The face as it is shown after the warp; its pose is that of the performer."""
+    if points is face.landmarks:
+        return face
+    return replace(face, landmarks=freeze(points.astype(np.float32)))
+
+
+def _made(link: Link) -> Motion:
+    source, values = link.effect.source, link.values
+    return of_net.made(source, values) if link.effect.kind == "net" else source(values)
+
+
+def _seen_in(scene: Scene | None, slot: int, tick: Tick) -> Tick:
+    """The tick as a face that is held is seen: in the picture that is shown of it."""
+    still = None if scene is None else scene.stills.get(slot)
+    if still is None:
+        return tick
+    frame = replace(tick.frame, pixels=still.pixels)
+    return replace(tick, frame=frame, faces=(replace(still.face, slot=slot),))
 
 
 def _finite(points: Landmarks, given: Landmarks) -> Landmarks:

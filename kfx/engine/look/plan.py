@@ -103,11 +103,11 @@ def compile_plan(preset: Preset, *, join: bool = True) -> Plan:
     `join=False` gives every shader its own pass: slower, and the same picture.
     """
     active = [(i, link) for i, link in enumerate(preset.chain) if not link.idle]
-    motions = tuple((i, link) for i, link in active if link.effect.kind == "motion")
+    motions = tuple((i, link) for i, link in active if _moves(link))
     steps = [Step("warp", motions)] if motions else []
     images: dict[str, None] = {}
     for i, link in active:
-        if link.effect.kind == "net":
+        if link.effect.kind == "net" and not _moves(link):
             steps.append(Step("net", ((i, link),)))
         if link.effect.kind != "shader":
             continue
@@ -155,6 +155,12 @@ def _named(link: Link) -> str:
     said = [", ".join(map(str, link.slots))] if link.slots else []
     said += [f"when {link.when.text}"] if link.when else []
     return link.effect.name + (f" ({'; '.join(said)})" if said else "")
+
+
+def _moves(link: Link) -> bool:
+    """Whether a link moves landmarks and draws nothing itself."""
+    net = link.effect.kind == "net" and link.effect.source.kind == "landmarks"
+    return net or link.effect.kind == "motion"
 
 
 def _holds(link: Link) -> bool:

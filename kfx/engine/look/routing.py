@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from kfx.motion.cast import slot_of
 from kfx.presets import Link
 from kfx.render import facemesh
 from kfx.render.gbuffer import GBuffer
@@ -14,9 +15,6 @@ from kfx.types import Face, Tick
 
 Slots = tuple[int | str, ...]
 """As a preset names them; empty for everybody."""
-
-LEAD = "lead"
-"""Slot 0, where nobody is pinned by that name: the largest face of the first picture."""
 
 
 def routed(faces: Iterable[Face], slots: Slots, names: Mapping[int, str]) -> tuple[Face, ...]:
@@ -29,9 +27,7 @@ def routed(faces: Iterable[Face], slots: Slots, names: Mapping[int, str]) -> tup
 
 def resolved(slots: Slots, names: Mapping[int, str]) -> frozenset[int]:
     """The numbers of `slots`."""
-    known = {name.casefold(): slot for slot, name in names.items()}
-    known.setdefault(LEAD, 0)
-    found = (one if isinstance(one, int) else known.get(one.casefold()) for one in slots)
+    found = (slot_of(one, names) for one in slots)
     return frozenset(one for one in found if one is not None)
 
 

@@ -1,8 +1,9 @@
-"""The images that shaders of a chain read beside the picture: face G-buffers and mattes."""
+"""The images that shaders of a chain read beside the picture: face G-buffers, mattes, sound."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import moderngl
 
@@ -12,7 +13,7 @@ from kfx.render.gpu import Gpu
 from kfx.render.hand_matte import HandMatte
 from kfx.render.person_matte import PersonMatte
 from kfx.render.still import Scene
-from kfx.types import Face, Tick
+from kfx.types import Face, Sound, Tick
 
 
 class StepImages:
@@ -30,6 +31,7 @@ class StepImages:
         hands: bool,
     ) -> None:
         """`faces`: something reads a face G-buffer; `hands` cuts them out of it."""
+        self._sound: Sound | None = None
         self._hands = HandMatte(gpu, size) if hands else None
         self._person = PersonMatte(gpu, size) if person else None
         self._buffers = Buffers(gpu, size, shaders, aov, occluded=hands) if faces else None
@@ -54,6 +56,7 @@ class StepImages:
         scene: Scene | None,
     ) -> None:
         """`shown` are the faces as the warp has driven them, `scene` what is held."""
+        self._sound = tick.sound
         still = scene is not None and scene.whole
         if self._buffers is not None:
             hidden = None
@@ -64,8 +67,12 @@ class StepImages:
             matte = scene.matte if scene is not None and scene.whole else tick.matte
             self._person.draw(matte, shown, canvas)
 
-    def of(self, canvas: moderngl.Texture, slots: Slots = ()) -> dict[str, moderngl.Texture]:
-        """By name, for a step that draws these `slots`; ``inputImage`` is `canvas`."""
+    def of(self, canvas: moderngl.Texture, slots: Slots = ()) -> dict[str, Any]:
+        """Textures by name, for a step that draws these `slots`; ``inputImage`` is `canvas`.
+
+        ``kfx_sound`` is what is heard, if anything: each shader makes its own pictures of it.
+        """
         faces = self._buffers.images(slots) if self._buffers is not None else {}
         person = {} if self._person is None else {"personMatte": self._person.image}
-        return {"inputImage": canvas, **faces, **person}
+        sound = {} if self._sound is None else {"kfx_sound": self._sound}
+        return {"inputImage": canvas, **faces, **person, **sound}

@@ -11,7 +11,7 @@ from kfx.engine.look.motions import Motions
 from kfx.render.gpu import Gpu
 from kfx.render.held import Held
 from kfx.render.warp import Warp
-from kfx.types import Face, Landmarks
+from kfx.types import Face, Landmarks, Pixels
 
 
 class Warping:
@@ -20,7 +20,7 @@ class Warping:
     def __init__(self, gpu: Gpu, size: tuple[int, int], motions: Motions) -> None:
         self._gpu, self._motions = gpu, motions
         self._warp = Warp(gpu, size) if motions else None
-        self._held = Held(gpu, size) if motions.hold else None
+        self._held = Held(gpu, size) if motions.pictures else None
 
     def release(self) -> None:
         for thing in (self._warp, self._held):
@@ -36,19 +36,26 @@ class Warping:
     ) -> bool:
         """Warp `canvas`; True if the result is in `spare` instead."""
         assert self._warp is not None
-        scene = self._motions.scene
+        scene, lights = self._motions.scene, self._motions.lights
         held = {} if scene is None else scene.placed
         live = [one for one in driven if one[0].slot not in held]
+        plate: Pixels | None = self._motions.plate
         if live:
             with undone(self._gpu, canvas, spare):
-                self._warp.draw(canvas, spare, live)
+                if self._warp.draw(canvas, spare, live, lights):
+                    plate = None  # isn't on the canvas any more
         if self._held is None:
             return False
-        if scene is None:
-            self._held.forget()
-            return False
-        still = [one for one in driven if one[0].slot in held]
-        return self._held.draw(canvas, spare, scene, still, self._motions.scene_mix)
+        layers = self._motions.layers(driven)
+        self._held.forget(scene, [one for one, _, _ in layers])
+        done = False
+        if scene is not None:
+            still = [one for one in driven if one[0].slot in held]
+            mix = self._motions.scene_mix
+            done = self._held.draw(canvas, spare, scene, still, mix, plate=plate, lights=lights)
+        if layers:
+            self._held.lay_over(spare if done else canvas, layers)
+        return done
 
 
 @contextmanager

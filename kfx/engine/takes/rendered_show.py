@@ -64,7 +64,8 @@ def played(
                 f"the clip's timecode {start_timecode} isn't in the song ({show.offset} on); both "
                 "begin together: else say --song-start or --ltc"
             )
-    ticks = Ticks(song, lead_s=lead_s, hear_song=heard(show.song or None))
+    music = heard(show.song or None)
+    ticks = Ticks(song, lead_s=lead_s, hear_song=music.signals, sound=music.sound)
     ticks.cues = conductor.hear
     return Played(ticks, conductor, tuple(notes))
 

@@ -1,7 +1,8 @@
 """Renders a take again, with its own look, another one, or a show.
 
 What was recorded is drawn as it was drawn then: the same plates, faces, times, beats and signals,
-repeated and undrawn frames too. So a look gives the very pictures it would have given live.
+repeated and undrawn frames too. So a look gives the very pictures it would have given live, and
+the take's own look, with all that was done to it, those it gave.
 Person mattes and hands are found again in the plates, and nets run with every frame.
 """
 
@@ -15,12 +16,14 @@ from types import MappingProxyType
 
 from kfx import clock, shows, sinks, sources
 from kfx.engine.desk.conductor import Conductor
-from kfx.engine.look.chain import Chain
+from kfx.engine.look.autobypass import Strict
 from kfx.engine.look.look import Look
 from kfx.engine.loop.keeper import undrawn
 from kfx.engine.loop.switches import Switches
 from kfx.engine.offline import Progress
 from kfx.engine.stats import Stats
+from kfx.engine.takes.repeat import Repeat
+from kfx.engine.takes.take_sound import TakeSound
 from kfx.errors import KfxError
 from kfx.presets import Preset
 from kfx.render.gpu import Gpu
@@ -43,12 +46,17 @@ def render(
     out: str,
     *,
     show: str | None = None,
+    repeat: Repeat | None = None,
+    since: int | None = None,
+    song: str | None = None,
     hands: bool = False,
     overwrite: bool = False,
     progress: Progress | None = None,
     on_shot: Callable[[Shot], None] | None = None,
 ) -> Stats:
-    """Render a take to the sink `out` names; `show` is a show's file, in place of `preset`.
+    """Render a take to the sink `out` names; `show` is a show's file, and `repeat` what was done
+    live, in place of `preset`. `since` is the index of the tick from which the show's effects
+    counted their frames when the take began. Looks hear the file `song`, else the show's.
 
     Raises `KfxError`; then, and on Ctrl-C, nothing is left of the output.
     """
@@ -60,6 +68,9 @@ def render(
         timeline = shows.build(shows.load(show))
         conductor = Conductor(timeline, Switches(), frame_s=float(1 / rate))
         preset, grid = conductor.first, timeline.show.grid
+        song = song or timeline.show.song or None
+    elif repeat is not None:
+        preset = repeat.preset
     with ExitStack() as stack:
         source = stack.enter_context(sources.open(str(take.file("plate"))))
         info = source.info
@@ -72,22 +83,21 @@ def render(
         )
         sink = stack.enter_context(sinks.open(out, stream))
         gpu = stack.enter_context(Gpu())
-        look: Chain | Look
-        if conductor is None:
-            look = stack.enter_context(Chain(gpu, preset, info.size, hands=hands))
-        else:
-            look = Look(gpu, preset, info.size, hands=hands, on_fault=_raise, at_once=True)
-            stack.enter_context(look)
+        care = repeat.care if repeat is not None else Strict
+        look = Look(gpu, preset, info.size, hands=hands, on_fault=_raise, at_once=True, care=care)
+        stack.enter_context(look)
+        if conductor is not None:
             conductor.play_on(look)
+        elif repeat is not None:
+            repeat.begin(look)
         stats = Stats(info.size, rate, gpu.renderer, "take")
-        names = take.members
-        if isinstance(look, Look):
-            look.names = names
-        else:
-            look.knobs.names = names
-        again = _Again(look, stats, conductor, grid, stack, hands=hands)
+        look.names = take.members
+        again = _Again(look, stats, conductor, grid, stack, repeat=repeat, hands=hands)
+        again.since = since
+        sound = TakeSound(song, stats.warn)
         for moment, frame in _frames(moments, source.frames(), take):
             tick = moment.tick_of(frame.pixels, faces.at(moment.shot))
+            tick = replace(tick, sound=sound.at(tick))
             shot = again.shot(moment, tick)
             with stats.timed("write"):
                 sink.write(shot)
@@ -106,31 +116,39 @@ class _Again:
 
     def __init__(
         self,
-        look: Chain | Look,
+        look: Look,
         stats: Stats,
         conductor: Conductor | None,
         grid: Grid | None,
         stack: ExitStack,
         *,
+        repeat: Repeat | None,
         hands: bool,
     ) -> None:
         self._look, self._stats = look, stats
         self._conductor, self._grid = conductor, grid
-        needs_person = look.needs_person or (conductor is not None and conductor.needs_person)
+        self._repeat = repeat
+        coming = conductor or repeat
+        needs_person = look.needs_person or (coming is not None and coming.needs_person)
         self._person = stack.enter_context(Person()) if needs_person else None
         self._hands = stack.enter_context(Hands()) if hands else None
         self._last: Shot | None = None
         self._drew = False
+        self.since: int | None = None
 
     def shot(self, moment: Moment, tick: Tick) -> Shot:
         """The shot of one moment."""
         if moment.mode not in MODES:
             raise KfxError(f"clock: shot {moment.shot}: there is no mode {moment.mode[:40]!r}")
         mode = moment.mode
+        if self._person is not None and self._finds(moment):
+            tick = replace(tick, matte=self._person.matte(tick.frame))
         if self._conductor is not None:
             tick, shown = self._cued(self._conductor, moment, tick)
             mode = shown if mode == "live" else mode
         drawn = moment.drawn and mode not in ("black", "freeze")
+        if self._repeat is not None and moment.drawn and not self._repeat.before(moment.shot):
+            drawn, mode = False, "clean" if mode == "live" else mode
         with self._stats.timed("render"):
             pixels: Pixels
             if drawn:
@@ -147,14 +165,20 @@ class _Again:
         self._last = Shot(pixels, replace(tick, frame=frame, index=moment.shot))
         return self._last
 
+    def _finds(self, moment: Moment) -> bool:
+        """Whether to look for people: a matte follows those before it, so where live did."""
+        if self._repeat is not None and moment.matte is not None:
+            return moment.matte
+        return moment.drawn
+
     def _draw(self, tick: Tick) -> Pixels:
         if not self._drew:  # as after a pause of the live show
             self._look.reset()
-        frame = tick.frame
-        if self._person is not None:
-            tick = replace(tick, matte=self._person.matte(frame))
+            if self.since is not None:  # a take that began while the show ran
+                self._look.resume(self.since)
+            self.since = None
         if self._hands is not None and tick.faces:
-            tick = replace(tick, hands=self._hands.find(frame))
+            tick = replace(tick, hands=self._hands.find(tick.frame))
         return self._look.render(tick)
 
     def _cued(self, conductor: Conductor, moment: Moment, tick: Tick) -> tuple[Tick, str]:

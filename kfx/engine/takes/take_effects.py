@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
 from kfx import __version__, assets
 from kfx.effects import EffectSpec
+from kfx.engine.look.journal import Journal, Page
 from kfx.presets import Preset
 from kfx.sync.song import SongTime
 from kfx.takes import clock_log, document
@@ -34,6 +36,9 @@ class Drawing(Protocol):
     @property
     def preset(self) -> Preset: ...
 
+    @property
+    def care(self) -> Any: ...
+
 
 def asked_of(look: Drawing, now: SongTime | None = None) -> Asked:
     """What stands in a look now; in the drawing thread, after a picture."""
@@ -41,6 +46,16 @@ def asked_of(look: Drawing, now: SongTime | None = None) -> Asked:
     bypassed: frozenset[int] = getattr(look, "bypassed", frozenset())
     # Last, so that a change which comes meanwhile counts as one that isn't seen yet.
     return Asked(preset, bypassed, getattr(look, "settled", True), now.source if now else "")
+
+
+def pages_of(look: Drawing) -> Callable[[int], Page | None] | None:
+    """What tells how a `Look` drew the picture of a tick, by its index; asked once for each picture
+    that is sent, in the drawing thread. A `Chain` can't change, and has nothing to tell."""
+    journal: Journal | None = getattr(look, "journal", None)
+    if journal is None:
+        return None
+    journal.on = True
+    return lambda index: journal.take(index, getattr(look.care, "missing", frozenset()))
 
 
 class TakeEffects:
@@ -130,7 +145,7 @@ def class_of(effect: EffectSpec) -> str:
     if effect.kind == "net":
         return str(effect.source.training)
     if effect.kind == "motion":
-        for name in ("likeness", "reenact"):
+        for name in ("generative", "likeness", "reenact"):
             if getattr(effect.source, name):
                 return name
     return "procedural"

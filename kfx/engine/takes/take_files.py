@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from kfx import __version__, sinks, timecode
-from kfx.engine.takes.kept_preset import KeptPreset
+from kfx.engine.look.journal import Page
+from kfx.engine.takes.kept_preset import KeptPresets
+from kfx.engine.takes.look_log import LookWriter
 from kfx.engine.takes.take_effects import TakeEffects
 from kfx.engine.tracks.csv_landmarks import LandmarksCsv
 from kfx.errors import KfxError
@@ -20,10 +22,11 @@ from kfx.presets import Preset
 from kfx.sinks import landing
 from kfx.sinks.plate import PlateSink
 from kfx.sync.grid import Grid
-from kfx.takes import clock_log, document, naming
+from kfx.takes import clock_log, consent, document, naming
+from kfx.takes.consent import Consent
 from kfx.takes.document import Take
 from kfx.takes.faces import FaceLog
-from kfx.types import Shot, SourceInfo, StreamInfo
+from kfx.types import FIRST_NUMBER, Shot, SourceInfo, StreamInfo
 
 NO_CODE = "00:00:00:00"
 
@@ -40,6 +43,7 @@ class About:
     offset_s: float | None = None  # of the song in the timecode, where a show says it
     drop: bool = False
     picture: str = ".mp4"
+    consents: Mapping[str, Consent] = field(default_factory=dict)  # see `kfx.takes.consent`
 
 
 @dataclass(frozen=True)
@@ -53,6 +57,7 @@ class Facts:
     grid: Grid | None = None
     about: About = About()
     members: Mapping[int, str] = field(default_factory=dict)  # slot → performer
+    hands: bool = False  # whether they hide faces
 
 
 class TakeFiles:
@@ -68,11 +73,13 @@ class TakeFiles:
         self.later: list[Callable[[Take], None]] = []  # done to the document at the end
         self.effects = TakeEffects(preset)
         self._preset = preset
-        self._kept: KeptPreset | None = None
+        self._kept: KeptPresets | None = None
+        self._looks: LookWriter | None = None
         self._zero = 0.0
         self._rate = 1.0  # of the song at the first shot
         self._start: str | None = None
         self._index: int | None = None  # of the last frame of the source
+        self._slots: set[int] = set()  # of faces that were seen
         self._dropped: list[int] = []  # shots before which the source's frames were left out
         self._stack = ExitStack()
         self._text: dict[str, TextIO] = {}
@@ -101,6 +108,7 @@ class TakeFiles:
             drawn = shot.drawn or shot.tick
             faces = drawn.faces
             self._faces.write(number, faces)
+            self._slots.update(face.slot for face in faces)
             text = clock_log.line(shot, number, code, time_s, self.facts.lead_s)
             self._text["clock"].write(text)
             frame = replace(
@@ -114,6 +122,11 @@ class TakeFiles:
             self.shots, self.seconds = number + 1, time_s
         except OSError as error:
             raise landing.failure(str(self.folder), error) from None
+
+    def look(self, page: Page | None, gave_up: tuple[str, ...] = ()) -> None:
+        """What is to be known of how the last shot was drawn."""
+        if self._looks is not None:
+            self._looks.write(self.frame - 1, page, gave_up)
 
     def control(self, change: Mapping[str, Any]) -> None:
         """Add a line to what was changed; before the first shot it is forgotten."""
@@ -159,7 +172,7 @@ class TakeFiles:
         self._picture = stack.enter_context(sinks.open(str(self.path("picture")), stream))
         self._faces = FaceLog(self.path("faces"))
         stack.callback(self._faces.close)
-        for role in ("clock", "controls"):
+        for role in ("clock", "controls", "look"):
             out = self.path(role).open("w", encoding="utf-8", newline="\n", buffering=1)
             self._text[role] = stack.enter_context(out)
         source = replace(
@@ -168,11 +181,13 @@ class TakeFiles:
             size=stream.size,
             timecode=self._start,
             variable_rate=False,
+            first_number=FIRST_NUMBER,
         )
         self._tracks = LandmarksCsv(str(self.path("landmarks")), source)
         stack.callback(self._land)
         document.save(Take(self.folder, self._document({}, [])))
-        self._kept = KeptPreset(self.folder, self.name, self._preset)
+        self._kept = KeptPresets(self.folder, self.name, self._preset)
+        self._looks = LookWriter(self._text["look"], self._kept)
 
     def _land(self) -> None:
         self._tracks.land()
@@ -204,6 +219,12 @@ class TakeFiles:
         assert named is not None
         latency = report.get("latency_ms", {})
         grid = facts.grid
+        effects = self.effects.rows()
+        names = {**dict.fromkeys(self._slots, ""), **facts.members}
+        members = consent.rows(names, facts.about.consents)
+        shown = [row["dst_class"] for row in effects if row["on_ranges"]]
+        if report:
+            warnings = [*warnings, *consent.notes(members, facts.about.consents, shown)]
         # Until the end the videos have hidden names; who reads a take that broke off looks there.
         roles = [role for role in _NAMES if not report or self.path(role).is_file()]
         return {
@@ -224,6 +245,7 @@ class TakeFiles:
             "first_frame": clock_log.FIRST_FRAME,
             "frames": self.shots,
             "mode": facts.mode,
+            "hands": facts.hands,
             "song": {
                 "file_sha256": _digest(facts.about.song),
                 "bpm": grid.bpm if grid else None,
@@ -236,10 +258,7 @@ class TakeFiles:
                 "rate": self._rate,
                 "lead_ms": round(facts.lead_s * 1000.0, 3),
             },
-            "members": [
-                {"face_id": slot, "name": name, "consent_id": None}
-                for slot, name in sorted(facts.members.items())
-            ],
+            "members": members,
             "show": facts.about.show,
             "preset": {
                 "name": self._preset.name,
@@ -247,13 +266,14 @@ class TakeFiles:
                 "bypassed": self.effects.bypassed,
                 "changed": self.effects.changed,
             },
-            "effects": self.effects.rows(),
+            "effects": effects,
             "models": self.effects.models(),
             "latency_ms": {
                 key: max((one.get(key, 0.0) for one in latency.values()), default=0.0)
                 for key in ("p50", "p95")
             },
             "dropped_frames": self._dropped,
+            "gave_up": self._looks.gave_up if self._looks else [],
             "warnings": warnings,
             "files": [
                 {
@@ -276,6 +296,7 @@ _NAMES = {
     "landmarks": "landmarks.csv",
     "clock": "clock.jsonl",
     "controls": "controls.jsonl",
+    "look": "look.jsonl",
 }
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kfx.engine.desk.tree import Change
+from kfx.engine.look.journal import Page
 from kfx.engine.loop.deliver import FILE_QUEUE, FINISH_S
 from kfx.engine.mailbox import Closed, Mailbox
 from kfx.engine.stats import Stats
@@ -24,6 +26,16 @@ ABOUT = About()
 MOST_CHANGES = 10_000  # of controls that wait to be written
 
 
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A shot with all that a take is to know of it."""
+
+    shot: Shot
+    asked: Asked
+    page: Page | None  # where it was drawn
+    gave_up: tuple[str, ...]  # by the governor
+
+
 class _Rolling:
     """One take and its thread."""
 
@@ -31,7 +43,7 @@ class _Rolling:
         self.files, self._stats = files, stats
         width, height = files.facts.stream.size
         depth = min(FILE_QUEUE, max(LEAST_QUEUE, MOST_QUEUE_BYTES // (width * height * 8)))
-        self.box: Mailbox[tuple[Shot, Asked]] = Mailbox(depth, newest=False)
+        self.box: Mailbox[_Sent] = Mailbox(depth, newest=False)
         self.changes: Mailbox[dict[str, Any]] = Mailbox(MOST_CHANGES)
         self.take: Take | None = None
         self.thread = threading.Thread(target=self._run, name=f"kfx-{files.name}", daemon=True)
@@ -40,10 +52,10 @@ class _Rolling:
     def _run(self) -> None:
         warnings: list[str] = []
         try:
-            while (taken := self.box.take()) is not None:
-                shot, asked = taken
-                self.files.write(shot)
-                self.files.effects.see(self.files.shots - 1, shot, asked)
+            while (sent := self.box.take()) is not None:
+                self.files.write(sent.shot)
+                self.files.look(sent.page, sent.gave_up)
+                self.files.effects.see(self.files.shots - 1, sent.shot, sent.asked)
                 self._write_changes()
         except Closed:
             pass
@@ -69,7 +81,7 @@ class _Rolling:
 class TakeRecorder:
     """Stands among the outputs of a show as an `Output` does; `roll` and `cut` from any thread.
 
-    `asked` tells the look of the moment.
+    `asked` tells the look of the moment, `page` how the picture of a tick was drawn.
     """
 
     spec = "take"
@@ -89,11 +101,19 @@ class TakeRecorder:
         self._stats: Stats | None = None
         self._facts: Facts | None = None
         self._asked: Callable[[], Asked] | None = None
+        self._page: Callable[[int], Page | None] = lambda index: None
         self.on_change: Callable[[], None] = lambda: None
 
-    def open(self, facts: Facts, stats: Stats, asked: Callable[[], Asked]) -> None:
+    def open(
+        self,
+        facts: Facts,
+        stats: Stats,
+        asked: Callable[[], Asked],
+        page: Callable[[int], Page | None] | None = None,
+    ) -> None:
         """What a take has to know, once the show is open."""
         self._facts, self._stats, self._asked = facts, stats, asked
+        self._page = page or self._page
         stats.state["take"] = "standing by"
 
     needs_blendshapes = True  # a take may be rendered with another look
@@ -160,6 +180,7 @@ class TakeRecorder:
 
     def put(self, shot: Shot) -> None:
         """Leave a shot for the take that rolls; never blocks."""
+        page = self._page(shot.drawn.index) if shot.drawn is not None else None
         with self._lock:
             if self._wants and self._now is None:
                 self._wants = False
@@ -176,7 +197,9 @@ class TakeRecorder:
                 return
             try:
                 assert self._asked is not None
-                now.box.put((shot, self._asked()))
+                assert self._stats is not None
+                gave_up = tuple(self._stats.show.get("governor", ()))
+                now.box.put(_Sent(shot, self._asked(), page, gave_up))
             except KfxError as error:
                 now.box.close()
                 self._now = None

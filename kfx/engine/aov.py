@@ -15,6 +15,9 @@ from kfx.render.gpu import Gpu
 from kfx.sinks.aov import AovSequence
 from kfx.types import StreamInfo, Tick
 
+_STORED = {"f1": (np.uint8, 255.0), "f2": (np.float16, 1.0), "f4": (np.float32, 1.0)}
+"""How a texture of each kind is stored, and what is 1."""
+
 
 class Aovs:
     """``with Aovs(…) as aovs: aovs.write(chain, tick)`` after each picture.
@@ -55,12 +58,9 @@ class Aovs:
     def _read(self, chain: Chain | Look, name: str) -> npt.NDArray[np.float32]:
         texture = chain.image(name)
         width, height = texture.size
-        target = self._gpu.target(texture)
-        if texture.dtype == "f2":
-            data = target.read(components=texture.components, dtype="f2")
-            values = np.frombuffer(data, np.float16).astype(np.float32)
-        else:
-            data = target.read(components=texture.components)
-            values = np.frombuffer(data, np.uint8) / np.float32(255.0)
+        dtype = texture.dtype  # read as anything less, it would be clipped to 0..1 in 256 steps
+        data = self._gpu.target(texture).read(components=texture.components, dtype=dtype)
+        stored, white = _STORED[dtype]
+        values = np.frombuffer(data, stored).astype(np.float32) / np.float32(white)
         shape = (height, width, 4) if texture.components == 4 else (height, width)
         return np.asarray(values.reshape(shape)[::-1], np.float32)

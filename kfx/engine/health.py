@@ -206,7 +206,7 @@ def disk() -> list[Check]:
 
 def connections() -> list[Check]:
     """The policy, so that it can be read to whoever asks on set."""
-    text = "kfx opens no connection to the outside; osc:// sends only where you tell it to"
+    text = "kfx opens no connection to the outside but to addresses you name: osc://, streams"
     return [Check("Connections", "ok", text)]
 
 

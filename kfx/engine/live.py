@@ -37,7 +37,7 @@ from kfx.engine.loop.picture import Picture, budget_s, scaled
 from kfx.engine.loop.show import Show
 from kfx.engine.loop.switches import Switches
 from kfx.engine.stats import Stats
-from kfx.engine.takes.take_effects import asked_of
+from kfx.engine.takes.take_effects import asked_of, pages_of
 from kfx.engine.takes.take_files import Facts
 from kfx.engine.takes.take_recorder import TakeRecorder
 from kfx.engine.ticks import Ticks
@@ -120,7 +120,7 @@ def run(
         gpu = stack.enter_context(Gpu())
         recorded = takes is not None or any(is_recording(spec) for spec in outputs)
         plan = compile_plan(preset)
-        has_nets = any(step.kind == "net" for step in plan.steps)
+        has_nets = any(link.effect.kind == "net" for step in plan.steps for _, link in step.links)
         one_size = not govern or recorded or (on_look is None and not resizes(preset))
         sizes = [size] if one_size else _sizes(size)
         net_rate, fineness = NetRate(), quality.Quality()
@@ -210,8 +210,8 @@ def run(
         ticks = ticks or Ticks(bpm)
         if takes is not None:
             grid, about = ticks.song.grid, takes.about
-            facts = Facts(info, stream, mode, ticks.lead_s, grid, about, faces_of.names)
-            takes.open(facts, stats, lambda: asked_of(chains[0], ticks.now))
+            facts = Facts(info, stream, mode, ticks.lead_s, grid, about, faces_of.names, hands)
+            takes.open(facts, stats, lambda: asked_of(chains[0], ticks.now), pages_of(chains[0]))
         all_ends: list[End] = [*ends, *([takes] if takes is not None else []), *also]
         sent = Outputs(all_ends, stats, paced, on_grid=rate is not None)
         follower: Follower = Ahead(trackers) if mode == "latency" else Exact(trackers)
@@ -258,7 +258,9 @@ def run(
             opened.__exit__(*sys.exc_info())
             stats.show["output"] = switches.shown
         if sent.all_failed:
-            raise KfxError("; ".join(stats.warnings) or "every sink has failed")
+            raise KfxError(
+                "; ".join(filter(None, (end.fault for end in ends))) or "every sink has failed"
+            )
         return stats
 
 

@@ -12,7 +12,7 @@ from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
 
-from kfx import clock, sinks
+from kfx import clock, sinks, sources
 from kfx.engine.aov import Aovs
 from kfx.engine.aov_names import images
 from kfx.engine.desk.conductor import Conductor
@@ -27,6 +27,8 @@ from kfx.engine.ticks import Ticks
 from kfx.errors import KfxError
 from kfx.presets import Preset
 from kfx.render.gpu import Gpu
+from kfx.sinks.landing import check_not_read
+from kfx.sync.sound import Recording
 from kfx.tracking.hands import Hands
 from kfx.tracking.person import Person
 from kfx.tracking.tracker import Tracker
@@ -81,6 +83,7 @@ def render(
     on Ctrl-C, nothing is left of the output.
     """
     info = source.info
+    check_not_read(out, sources.parse(info.spec).rest)
     size = size or info.size
     stream = StreamInfo(
         size,
@@ -92,6 +95,7 @@ def render(
         audio_from=start_s,
         audio_to=stop_s,
         overwrite=overwrite,
+        first_number=info.first_number,
     )
     with (
         sinks.open(out, stream) as sink,
@@ -123,6 +127,9 @@ def render(
         writer = _thread("write", lambda: _write(sink, stats, done), written, done)
         try:
             moments = ticks or Ticks(bpm)
+            if moments.sound is None and info.audio is not None:
+                clip = Recording(info.audio)  # which is read when a shader asks for sound
+                moments.sound = lambda moment: clip.sound(moment.frame_s)
             switches = conductor.switches if conductor else None
             draws = _Draws(chain, aovs, stats, moments, switches)
             _draw(draws, tracked, done, info.frame_count, progress, on_shot)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from kfx.engine.ticks import Listener, Ticks
+from kfx.engine.ticks import Listener, Sounding, Ticks
 from kfx.errors import UsageError
 from kfx.sync import grid as grids
 from kfx.sync import open as open_clock
@@ -16,13 +17,21 @@ def grid_of(path: str | None, bpm: float) -> Grid:
     return grids.load(path) if path else grids.steady(bpm)
 
 
-def heard(song: str | None) -> Listener | None:
-    """The audio signals of a song's file at a time of it. Raises `KfxError`."""
+class Heard(NamedTuple):
+    """What `Ticks` wants to know of a song's sound."""
+
+    signals: Listener | None = None
+    sound: Sounding | None = None
+
+
+def heard(song: str | None) -> Heard:
+    """The audio signals and the samples of a song's file at a time of it. Raises `KfxError`."""
     if song is None:
-        return None
+        return Heard()
     from kfx.sync.audio_features import Track
 
-    return Track(song).signals
+    track = Track(song)
+    return Heard(track.signals, lambda moment: track.sound(moment.song_s))
 
 
 def rendered(
@@ -41,4 +50,5 @@ def rendered(
         if not spec.startswith("ltc:"):
             raise UsageError(f"--sync {spec}: a file is rendered by ltc:FILE; others are live only")
     clock = open_clock(sync, grid_of(grid, bpm))
-    return Ticks(clock, lead_s=0.0 if sync else -start_s, hear_song=heard(song))
+    lead_s, music = 0.0 if sync else -start_s, heard(song)
+    return Ticks(clock, lead_s=lead_s, hear_song=music.signals, sound=music.sound)

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from fractions import Fraction
-from pathlib import Path
 from typing import Any
 
 from kfx import clock
 from kfx.engine.loop.times import Times, percentiles
+from kfx.sinks import landing
 from kfx.types import Face
 
 STAGES = ("read", "track", "render", "write")
@@ -161,9 +160,5 @@ def _each(times: Mapping[str, Times], *, recent: bool = False) -> dict[str, dict
 
 
 def save_report(report: dict[str, Any], path: str) -> None:
-    """Write a report beside its target and rename it: never half a file."""
-    target = Path(path)
-    target.parent.mkdir(parents=True, exist_ok=True)
-    part = target.with_name(f".{target.name}.part")
-    part.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    os.replace(part, target)
+    """Write a report beside its target and rename it: never half a file. Raises `KfxError`."""
+    landing.write(path, json.dumps(report, indent=2) + "\n")

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
+from typing import NamedTuple
 
 from kfx.sync import grid
 from kfx.sync.song import SongClock, SongTime
-from kfx.types import Face, Frame, Tick
+from kfx.types import Face, Frame, Sound, Tick
 
 BEATS_PER_BAR = 4  # where no grid says otherwise
 CUT_S = 1.0  # a longer jump between two frames counts as a cut
@@ -20,6 +21,18 @@ Cues = Callable[[SongTime], Mapping[str, float]]
 """Told where the song is before a frame is drawn; does what is due, and gives signals."""
 
 
+class Moment(NamedTuple):
+    """One moment as everybody counts it, in seconds."""
+
+    frame_s: float  # on the source's timeline
+    clock_s: float
+    song_s: float
+
+
+Sounding = Callable[[Moment], Sound | None]
+"""Gives what is heard at a moment, for those who draw samples."""
+
+
 class Ticks:
     """Numbers the moments of one take and asks the song clock for each.
 
@@ -27,7 +40,7 @@ class Ticks:
     time at which the frame was captured plus `lead_s` (so that the beat is on the glass when it
     is heard); else for the frame's own time. `hear_song` is asked for signals at the song's time,
     `listeners` at the clock's; both end in `Tick.signals`, later ones winning. `cues` may be set
-    to a show that is told once a frame where the song is.
+    to a show that is told once a frame where the song is; `sound` ends in `Tick.sound`.
     """
 
     def __init__(
@@ -38,10 +51,13 @@ class Ticks:
         lead_s: float = 0.0,
         hear_song: Listener | None = None,
         listeners: Sequence[Listener] = (),
+        sound: Sounding | None = None,
     ) -> None:
         self.song = song if isinstance(song, SongClock) else SongClock(grid.Grid(float(song)))
         self.now: SongTime | None = None  # of the last tick
+        self.asked = 0.0  # the clock's time for which that is so
         self.cues: Cues | None = None
+        self.sound = sound
         self._heard: tuple[Frame, float, SongTime, Mapping[str, float]] | None = None
         self._live, self.lead_s = live, lead_s
         self._hear_song, self._listeners = hear_song, tuple(listeners)
@@ -67,6 +83,7 @@ class Ticks:
             bar=now.bar,
             energy=signals.get("audio.level", 0.0),
             signals=MappingProxyType(signals),
+            sound=self.sound(Moment(time, at, now.time_s)) if self.sound is not None else None,
         )
 
     def hear(self, frame: Frame) -> None:
@@ -81,6 +98,7 @@ class Ticks:
         if self._live:  # as much after the frame's capture as the tick is after the frame
             at += frame.captured - float(frame.time)
         self.now = now = self.song.now(at)
+        self.asked = at
         return at, now, self.cues(now) if self.cues is not None else {}
 
     def _signals(self, at: float, now: SongTime) -> dict[str, float]:

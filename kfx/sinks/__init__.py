@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from importlib import import_module
 
 from kfx.errors import UsageError
@@ -34,7 +35,12 @@ def kind_of(spec: str) -> str:
         return head
     if spec.lower().endswith(_VIDEO_SUFFIXES):
         return "file"
-    raise UsageError(f"{spec}: no sink understands this; use " + "; ".join(KINDS.values()))
+    if os.path.isdir(spec) or spec.endswith(("/", os.sep)):
+        raise UsageError(f"{spec}: is a folder; name a file in it: {os.path.join(spec, 'out.mp4')}")
+    raise UsageError(
+        f"{spec}: no sink understands this; a file ends in .mp4, .mov or .png (frames/%06d.png); "
+        "for all others see kfx list sinks"
+    )
 
 
 def open(spec: str, stream: StreamInfo) -> Sink:  # used as sinks.open

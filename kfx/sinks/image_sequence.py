@@ -1,6 +1,6 @@
 """Shots as PNG files, 8-bit RGB or RGBA: a numbered sequence or one still.
 
-The number is the shot's `tick.index`, so that a cut keeps the numbers of its plate.
+The first frame of a plate has its `first_number`, so that a cut keeps the numbers of its plate.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class ImageSequenceSink:
         if NUMBER.search(str(self._target.parent)) or len(NUMBER.findall(self._target.name)) > 1:
             raise UsageError(f"{spec}: one number, in the file name: frames/%06d.png")
         self._keeps = stream.live
+        self._first = stream.first_number
         self._single = not NUMBER.search(self._target.name)
         if not stream.overwrite:
             self._refuse_existing()
@@ -53,7 +54,7 @@ class ImageSequenceSink:
         self.put(shot.tick.index, cv2.cvtColor(np.ascontiguousarray(shot.pixels), code))
 
     def put(self, index: int, values: npt.NDArray[Any]) -> None:
-        """Encode one picture, which `encode` understands, as the file of that number."""
+        """Encode one picture, which `encode` understands, as the file of that frame."""
         if index <= self._last_index:
             self.dropped += 1
             return
@@ -64,7 +65,7 @@ class ImageSequenceSink:
             )
         self._last_index = index
         self.written += 1
-        name = self._target.name if self._single else self._name(index)
+        name = self._target.name if self._single else self._name(self._first + index)
         while len(self._running) >= 2 * _WORKERS:
             self._finish_one()
         self._running.append(self._pool.submit(self._save, self._landing.path / name, values))
@@ -131,8 +132,8 @@ class ImageSequenceSink:
             path.unlink(missing_ok=True)  # half a picture
             raise
 
-    def _name(self, index: int) -> str:
-        return NUMBER.sub(lambda match: match[0] % index, self._target.name)
+    def _name(self, number: int) -> str:
+        return NUMBER.sub(lambda match: match[0] % number, self._target.name)
 
     def _refuse_existing(self) -> None:
         if self._single:

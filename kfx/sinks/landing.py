@@ -12,8 +12,8 @@ from pathlib import Path
 from kfx.errors import KfxError
 
 _ERRORS = {
-    errno.ENOSPC: "the disk is full; make room and render again",
-    errno.EDQUOT: "the disk quota is used up; make room and render again",
+    errno.ENOSPC: "the disk is full; make room and begin again",
+    errno.EDQUOT: "the disk quota is used up; make room and begin again",
     errno.EACCES: "may not be written; check the permissions of the folder",
     errno.EPERM: "may not be written; check the permissions of the folder",
     errno.EROFS: "lies on a read-only disk; write elsewhere",
@@ -33,6 +33,27 @@ def failure(spec: str, error: OSError | Exception) -> KfxError:
 
 def exists(spec: str, what: str = "") -> KfxError:
     return KfxError(f"{spec}: {what + ' ' if what else ''}exists; add --force to replace it")
+
+
+def write(spec: str, text: str) -> None:
+    """A small text file, whole or not at all. Raises `KfxError`; asks nothing of what is there."""
+    place = Landing(spec, Path(spec))
+    try:
+        place.path.write_text(text, encoding="utf-8")
+        place.land()
+    except OSError as error:
+        place.discard()
+        raise failure(spec, error) from None
+    except BaseException:
+        place.discard()
+        raise
+
+
+def check_not_read(spec: str, *read: str | None) -> None:
+    """Raise `KfxError` where `spec` is one of the files `read`: not even --force is for that."""
+    for one in read:
+        if one and os.path.realpath(one) == os.path.realpath(spec):
+            raise KfxError(f"{spec}: is what is read; write to another name")
 
 
 def nothing(spec: str) -> KfxError:

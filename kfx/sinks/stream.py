@@ -6,12 +6,14 @@
     srt://127.0.0.1:9700?mode=listener    MPEG-TS with H.264; mode=caller (the default) calls;
                                           latency=MILLISECONDS passphrase= streamid=
     rtsp://10.0.0.5:8554/kfx              publishes to an RTSP server; transport=tcp|udp
-    rtmp://host/app/key, rtmps://…        publishes H.264 as FLV, without sound
+    rtmp://host/app/key, rtmps://…        publishes H.264 as FLV
     udp://10.0.0.5:9600                   MPEG-TS with H.264, also to a group
 
 H.264 takes ``bitrate=6M codec=h264_nvenc preset=… gop=SECONDS``. Where no host is named it is this
 machine; to listen on every network write 0.0.0.0. A receiver that is absent or goes away is tried
 again every second, and said once; until then pictures are dropped and nothing else is touched.
+No stream carries sound: a show is pictures, the song plays from the playback and is mixed where
+the stream arrives (kfx render, for files, keeps the sound of its source).
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ REMEDIES = {
 OPEN_TIMEOUT_S = 20.0
 SPARE_S = 3.0  # after the start of a show, which has better to do with its processors
 STUCK_S = 5.0  # a camera that takes no picture for so long is closed and opened again
-RESTART_S = 2.0  # a camera that dies young is tried again so often, others at once
+RESTART_S = 2.0  # one that dies young twice running is tried again so often, others at once
 _in_use: set[str] = set()  # addresses of this process's cameras
 
 
@@ -47,7 +47,7 @@ def open_sink(spec: str, stream: StreamInfo) -> VcamSink:
 class VcamSink:
     """Shows every shot on a virtual camera. Raises `KfxError` if it can't be opened.
 
-    A camera lost during the show is reported in `warnings` and opened again, at most every 2 s.
+    A camera lost during the show is reported in `warnings` and opened again.
     `skipped` counts shots a newer one replaced before the camera took them, `lost` those without
     a camera or of another size.
     """
@@ -79,6 +79,7 @@ class VcamSink:
         self._leaving = False  # the camera goes on without this sink
         self._opened = threading.Event()
         self._refusal = ""
+        self._refused = False  # by a camera that said why, which another try won't change
         self._thread = threading.Thread(target=self._supervise, name="kfx-vcam", daemon=True)
         self._thread.start()
         if not self._opened.wait(OPEN_TIMEOUT_S):
@@ -124,16 +125,24 @@ class VcamSink:
 
     def _supervise(self) -> None:
         """Talk to one camera process after the other until closed, one every `RESTART_S`."""
+        young = 0
+        again = False  # a camera that dies while it is opened is tried a second time
         while not self._closing.is_set():
             began = clock.now()
             reason = self._attach()
             if not self._opened.is_set():
+                if not self._refused and not again:
+                    again = True
+                    continue
                 self._refusal = reason
                 self._opened.set()
                 return
             if not self._closing.is_set():
                 self._warn(f"virtual camera: {reason} (it is opened again)")
-            self._closing.wait(max(0.0, began + RESTART_S - clock.now()))
+            lived_s = clock.now() - began
+            young = young + 1 if lived_s < RESTART_S else 0
+            if young > 1:
+                self._closing.wait(RESTART_S - lived_s)
 
     def _attach(self) -> str:
         """Take over a camera that is there, or start one; returns why it ended."""
@@ -160,14 +169,15 @@ class VcamSink:
         try:
             peer = child.reach(self._closing)
             if peer is None:
-                return child.last_words() or "its process ended"
+                return child.last_words()
             hello = json.loads(peer.recv_bytes())
             if "error" in hello:
                 peer.close()
+                self._refused = True
                 return f"{hello['error']}; {hello['remedy'] or _usual_remedy()}"
-            return self._talk(peer, hello) or child.last_words() or "its process ended"
+            return self._talk(peer, hello) or child.last_words()
         except (OSError, EOFError):
-            return child.last_words() or "its process ended"
+            return child.last_words()
         finally:
             if self._leaving:
                 child.forget()
@@ -186,10 +196,11 @@ class VcamSink:
             self.device, self.native = hello["device"], hello["native"]
             self._slots, self._peer = memory.slots, peer
             self._reading = self._pending = None
+        opened = clock.now()
         if self._opened.is_set():
             self._warn(f"virtual camera: {self.device} is back")
+            opened -= SPARE_S  # the show is long on its way
         self._opened.set()
-        opened = clock.now()
         try:
             while True:
                 answer = peer.recv_bytes()

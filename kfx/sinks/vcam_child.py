@@ -6,6 +6,7 @@ import contextlib
 import os
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Sequence
 from multiprocessing.connection import Connection
@@ -20,7 +21,10 @@ class Child:
 
     def __init__(self, at: str, arguments: Sequence[str]) -> None:
         self._at = at
-        self._log = f"{at}.{id(self):x}.log" if os.path.isabs(at) else os.devnull
+        folder = (
+            os.path.dirname(at) if os.path.isdir(os.path.dirname(at)) else tempfile.gettempdir()
+        )
+        self._log = os.path.join(folder, f"{os.path.basename(at)}.{os.getpid()}-{id(self):x}.log")
         with open(self._log, "wb") as errors:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "kfx.sinks.vcam_process", at, *arguments],
@@ -56,11 +60,13 @@ class Child:
         return None
 
     def last_words(self) -> str:
-        """The last line it printed, empty if there is none."""
+        """The last line it printed, else how it ended."""
         with contextlib.suppress(OSError), open(self._log, errors="replace") as file:
             lines = [line.strip() for line in file.read().splitlines()]
-            return next((line for line in reversed(lines) if line), "")
-        return ""
+            if said := next((line for line in reversed(lines) if line), ""):
+                return said
+        code = self._process.poll()
+        return "its process ended" + (f" (exit code {code})" if code else "")
 
     def kill(self) -> None:
         self._process.kill()
@@ -79,6 +85,5 @@ class Child:
         if self._process.stdin is not None:
             with contextlib.suppress(OSError):
                 self._process.stdin.close()
-        if self._log != os.devnull:
-            with contextlib.suppress(OSError):
-                os.unlink(self._log)
+        with contextlib.suppress(OSError):
+            os.unlink(self._log)

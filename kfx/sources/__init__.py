@@ -18,8 +18,10 @@ KINDS: dict[str, str] = {
     "performer": "the embedded performer; performer?faces=2&size=1280x720&fps=30&seed=1",
     "camera": "a camera: camera:0, camera:/dev/video2, camera:FaceTime; ?size=1280x720&fps=60",
     "file": "a video file: clip.mp4, clip.mov, clip.mpg …",
+    "stream": "by URL: rtsp://CAMERA, srt://HOST:PORT, udp://:PORT, tcp:// rtmp:// http://",
     "image": "a still or an image sequence: still.jpg, plate.%04d.png; ?fps=24",
 }
+SCHEMES = ("rtsp", "rtsps", "srt", "udp", "tcp", "rtmp", "rtmps", "http", "https")
 IMAGE_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp"})
 
 
@@ -85,6 +87,11 @@ def parse(
     stop_s: Fraction | None = None,
 ) -> Request:
     """Take a spec apart without opening anything."""
+    scheme, url, _ = spec.partition("://")
+    if url and re.fullmatch(r"[A-Za-z][A-Za-z0-9+.-]+", scheme):
+        if scheme.lower() not in SCHEMES:
+            raise UsageError(f"{scheme}://: no stream is read so; use {', '.join(SCHEMES)}")
+        return Request(spec, "stream", spec, {}, size, rate, start_s, stop_s)
     head, mark, query = spec.rpartition("?") if not os.path.exists(spec) else (spec, "", "")
     if not mark:
         head, query = spec, ""

@@ -1,4 +1,4 @@
-"""Frames of a camera through OpenCV, each stamped at the moment it was grabbed."""
+"""Frames of a camera through OpenCV, each stamped at the moment it was taken."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ import cv2
 from kfx import clock
 from kfx.errors import KfxError, UsageError
 from kfx.sources import Request
-from kfx.sources.camera_devices import CameraDevice, devices
+from kfx.sources.camera_devices import CameraDevice, api, devices
 from kfx.types import Frame, Pixels, SourceInfo, freeze
 
-_API = {"linux": cv2.CAP_V4L2, "darwin": cv2.CAP_AVFOUNDATION, "win32": cv2.CAP_DSHOW}.get(
-    sys.platform, cv2.CAP_ANY
-)
 _WANTED_SIZE = (1280, 720)
 _WANTED_RATE = Fraction(30)
 _PATIENCE_S = 2.0  # without a frame, before a camera counts as lost
 _FIRST_PATIENCE_S = 5.0
+_OLDEST_S = 1.0  # a driver's stamp that is older isn't by our clock
 _CONVERT = {1: cv2.COLOR_GRAY2RGBA, 3: cv2.COLOR_BGR2RGBA, 4: cv2.COLOR_BGRA2RGBA}
 
 __all__ = ["CameraDevice", "CameraSource", "devices", "open_source"]
@@ -47,7 +45,7 @@ class CameraSource:
         self._lock = threading.Lock()
         self._closed = False
         target = _target(request)
-        self._capture = cv2.VideoCapture(target, _API)
+        self._capture = cv2.VideoCapture(target, api())
         if not self._capture.isOpened():
             raise _unopened(request.spec, target)
         try:
@@ -86,14 +84,14 @@ class CameraSource:
                         return
                     raise KfxError(
                         f"{self._spec}: the camera stopped sending; check its cable and whether "
-                        "another program took it, then start again"
+                        "another program took it"
                     )
                 captured, pixels = grabbed
                 if pixels.shape[1::-1] != self.info.size:
                     raise KfxError(
                         f"{self._spec}: the camera changed its size from "
                         f"{self.info.size[0]}x{self.info.size[1]} to "
-                        f"{pixels.shape[1]}x{pixels.shape[0]}; start again"
+                        f"{pixels.shape[1]}x{pixels.shape[0]}"
                     )
                 yield Frame(pixels, index, self._time(captured), captured)
                 index += 1
@@ -128,7 +126,7 @@ class CameraSource:
         while not self._closed:
             with self._lock:
                 good = self._capture.grab()
-                captured = clock.now()
+                captured = self._taken(clock.now())
                 good, image = self._capture.retrieve() if good else (False, None)
                 if self._closed:
                     self._capture.release()
@@ -141,6 +139,18 @@ class CameraSource:
                 return None
             clock.pause(0.01)
         return None
+
+    def _taken(self, now: float) -> float:
+        """When the frame just grabbed was taken, by the driver where it says so.
+
+        V4L2 stamps by the clock of `kfx.clock`; frames wait in up to four buffers, so a machine
+        that is late gets old ones, and must not call them new.
+        """
+        if sys.platform == "linux":
+            told = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
+            if now - _OLDEST_S < told <= now:
+                return told
+        return now
 
     def _unrolled(self, image: Pixels) -> Pixels:
         """OpenCV gives a V4L2 camera's plain BGR pictures as one long row: fold it again."""
@@ -179,7 +189,9 @@ def _target(request: Request) -> int | str:
 def _unopened(spec: str, target: int | str) -> KfxError:
     path = f"/dev/video{target}" if isinstance(target, int) else target
     if sys.platform == "linux" and not os.path.exists(path):
-        return KfxError(f"{spec}: no camera there; kfx list devices shows them")
+        return KfxError(
+            f"{spec}: no camera there; kfx list devices shows them, -i performer needs none"
+        )
     if sys.platform == "linux" and not os.access(path, os.R_OK | os.W_OK):
         return KfxError(f"{spec}: {path} may not be opened; add yourself to the group video")
     return KfxError(

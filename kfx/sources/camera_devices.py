@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import struct
+import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,7 @@ _CAPABILITY = struct.Struct("=16s32s32s6I")
 _VIDEO_CAPTURE = 0x1 | 0x1000  # single- and multi-planar
 _HAS_DEVICE_CAPS = 0x80000000
 _PROBED = 8
+_PROFILER = ("system_profiler", "SPCameraDataType", "-json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,10 +28,19 @@ class CameraDevice:
 
 
 def devices(sysfs: Path = _SYSFS) -> list[CameraDevice]:
-    """All cameras, lowest index first. Linux asks the kernel, others are probed by opening."""
+    """All cameras, lowest index first. Linux and macOS are asked, Windows probed by opening."""
     if sys.platform == "linux":
         return _linux(sysfs)
-    return _probed()
+    return (sys.platform == "darwin" and _mac()) or _probed()
+
+
+def api() -> int:
+    """The way to open cameras on this system: an index means another one by another way."""
+    import cv2
+
+    return {
+        "linux": cv2.CAP_V4L2, "darwin": cv2.CAP_AVFOUNDATION, "win32": cv2.CAP_DSHOW
+    }.get(sys.platform, cv2.CAP_ANY)  # fmt: skip
 
 
 def _linux(sysfs: Path) -> list[CameraDevice]:
@@ -62,13 +74,24 @@ def _captures(path: str) -> bool:
     return bool(capabilities & _VIDEO_CAPTURE)
 
 
+def _mac() -> list[CameraDevice]:
+    """OpenCV counts macOS's cameras in the order of their unique ids."""
+    try:
+        done = subprocess.run(_PROFILER, capture_output=True, text=True, timeout=10, check=True)
+        rows = json.loads(done.stdout)["SPCameraDataType"]
+        rows.sort(key=lambda row: row["spcamera_unique-id"])
+        return [CameraDevice(index, row["_name"], "") for index, row in enumerate(rows)]
+    except (OSError, subprocess.SubprocessError, ValueError, KeyError, TypeError):
+        return []
+
+
 def _probed() -> list[CameraDevice]:
     import cv2
 
     cv2.setLogLevel(0)
     found = []
     for index in range(_PROBED):
-        capture = cv2.VideoCapture(index)
+        capture = cv2.VideoCapture(index, api())
         if capture.isOpened():
             found.append(CameraDevice(index, f"camera {index}", ""))
         capture.release()

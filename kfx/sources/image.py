@@ -15,7 +15,7 @@ import numpy.typing as npt
 from kfx import clock
 from kfx.errors import KfxError, UsageError
 from kfx.sources import Request
-from kfx.types import ColourTags, Frame, Pixels, SourceInfo, freeze
+from kfx.types import FIRST_NUMBER, ColourTags, Frame, Pixels, SourceInfo, freeze
 
 _NUMBER = re.compile(r"%(?:0(\d+))?d")
 _STILL_RATE = Fraction(25)
@@ -41,7 +41,12 @@ class ImageSource:
     """
 
     def __init__(
-        self, request: Request, rate: Fraction, paths: list[Path], warnings: list[str]
+        self,
+        request: Request,
+        rate: Fraction,
+        paths: list[Path],
+        warnings: list[str],
+        first_number: int = FIRST_NUMBER,
     ) -> None:
         self.warnings = warnings
         self._spec = request.spec
@@ -67,6 +72,7 @@ class ImageSource:
             frame_count=len(self._paths),
             has_alpha=bool((self._pixels[..., 3] < 255).any()) or "alpha" in notes,
             colour=_SRGB,
+            first_number=first_number,
             notes=tuple(note for note in notes if note != "alpha"),
         )
 
@@ -107,7 +113,7 @@ def _still(request: Request) -> tuple[Fraction, list[Path], list[str]]:
     return rate, [Path(request.rest)] * max(1, round(seconds * rate)), []
 
 
-def _sequence(request: Request) -> tuple[Fraction, list[Path], list[str]]:
+def _sequence(request: Request) -> tuple[Fraction, list[Path], list[str], int]:
     """Every number from the lowest to the highest; a gap is an error unless ``gaps=hold``."""
     rate = request.rate or _SEQUENCE_RATE
     gaps = request.option("gaps", "error")
@@ -142,7 +148,7 @@ def _sequence(request: Request) -> tuple[Fraction, list[Path], list[str]]:
     paths: list[Path] = []
     for number in range(low, high + 1):
         paths.append(found[number] if number in found else paths[-1])
-    return rate, paths, warnings
+    return rate, paths, warnings, low
 
 
 def _numbered(folder: Path, name: str) -> dict[int, Path]:

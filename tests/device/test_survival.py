@@ -33,7 +33,7 @@ def test_the_camera_outlives_its_engine(results: dict[str, Any]) -> None:
     assert not results["ended"], "the reader met the end of the stream"
     assert results["came_back"]
     assert results["frames_away"] > 10  # the reader went on getting frames
-    assert results["longest_gap_s"] < 2.0  # a guest of one slow processor
+    assert results["longest_gap_s"] < 10.0  # one processor, shared with whatever else runs
     assert results["others"] == 0
     assert "the engine was killed (SIGKILL); another one takes over (1)" in results["said"]
     assert results["code"] == 0

@@ -1,7 +1,8 @@
 """Stands in for pyvirtualcam, on PYTHONPATH: writes "time r g b" of every frame's first pixel.
 
 FAKE_LOG names the file. FAKE_REFUSE is why it can't be opened, FAKE_SLOW the seconds a frame
-takes; while a file FAKE_LOG.broken is there, frames fail as pyvirtualcam's do: by printing.
+takes; while a file FAKE_LOG.broken is there, frames fail as pyvirtualcam's do: by printing;
+one FAKE_LOG.dies ends the process that opens a camera, once.
 """
 
 import os
@@ -10,6 +11,10 @@ import time
 
 class Camera:
     def __init__(self, width, height, fps, *, device=None, fmt="RGB"):
+        dies = os.environ.get("FAKE_LOG", "") + ".dies"
+        if os.path.exists(dies):
+            os.unlink(dies)
+            os._exit(9)
         if os.environ.get("FAKE_REFUSE"):
             raise RuntimeError(os.environ["FAKE_REFUSE"])
         self.width, self.height, self.fps = width, height, fps

@@ -1,8 +1,9 @@
 """A tiny engine for the supervisor's tests: a camera sink, a heartbeat and faults on order.
 
 ``python -m tests.faults.show FOLDER FAULT…``: the n-th life takes the n-th FAULT (the last one
-stays): run, hang, raise, refuse, early (dies before its first beat), slow-end. It ends on SIGTERM,
-or after 30 s. FOLDER gets its pids, one a line, and ``ended`` after an orderly end.
+stays): run, hang, raise, refuse, early (dies before its first beat), slow-end, poisoned (leaves a
+look and raises). It ends on SIGTERM, or after 30 s. FOLDER gets its pids, one a line, in ``looks``
+whether each one found a look of the one before, and ``ended`` after an orderly end.
 """
 
 import os
@@ -15,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from kfx import clock
-from kfx.engine.loop import lifeline
-from kfx.sinks import vcam
+from kfx.engine.loop import lifeline, supervisor
+from kfx.sinks import vcam, vcam_link
 from kfx.types import Frame, Shot, StreamInfo, Tick
 
 
@@ -26,6 +27,9 @@ def main(folder: Path, *faults: str) -> int:
         file.write(f"{os.getpid()}\n")
     life = len(lives.read_text().split())
     fault = faults[min(life, len(faults)) - 1]
+    look = Path(os.environ[vcam_link.FOLDER_VARIABLE]) / supervisor.LAST_LOOK
+    with (folder / "looks").open("a") as file:
+        file.write("look\n" if look.exists() else "none\n")
     if fault == "early":
         os.kill(os.getpid(), signal.SIGKILL)
     if fault == "refuse":
@@ -39,7 +43,9 @@ def main(folder: Path, *faults: str) -> int:
         while not stop.is_set() and clock.now() < end:
             sink.write(Shot(pixels, Tick(0, 0.0, 0.0, frame)))
             lifeline.beat()
-            if sink.sent > 3 and fault == "raise":
+            if sink.sent > 3 and fault in ("raise", "poisoned"):
+                if fault == "poisoned":
+                    look.touch()
                 raise ValueError("a programmer's fault")
             if sink.sent > 3 and fault in ("hang", "slow-end"):
                 break

@@ -123,7 +123,7 @@ def test_a_killed_engine_is_replaced_while_the_camera_stays(show: Callable[..., 
         == (one.reds[one.reds.index(10) :])
     )
     assert one.log.read_text().endswith("close\n")
-    assert sorted(path.name for path in one.folder.iterdir()) == ["ended", "log", "pids"]
+    assert sorted(path.name for path in one.folder.iterdir()) == ["ended", "log", "looks", "pids"]
 
 
 def test_an_engine_that_hangs_or_crashes_is_replaced(show: Callable[..., Show]) -> None:
@@ -134,6 +134,13 @@ def test_an_engine_that_hangs_or_crashes_is_replaced(show: Callable[..., Show]) 
     assert said.count("the engine hung for 1 s; another one takes over (1)") == 1
     assert said.count("the engine crashed (exit code 70); another one takes over (2)") == 1
     assert len(one.openings) == 1
+
+
+def test_a_look_that_kills_two_engines_is_not_given_to_a_third(show: Callable[..., Show]) -> None:
+    one = show("poisoned", "poisoned", "run")
+    until(lambda: 30 in one.reds)
+    assert (one.folder / "looks").read_text().split() == ["none", "look", "none"]
+    assert "the last look may be why: the show goes on with the one it began with" in one.end()[1]
 
 
 def test_an_engine_that_ends_by_itself_is_the_end(show: Callable[..., Show]) -> None:

@@ -1,6 +1,7 @@
 """AOVs written beside a render: their names, their values, and how they vanish."""
 
 import io
+import itertools
 from fractions import Fraction
 
 import av
@@ -13,7 +14,7 @@ from kfx.canonical import canonical
 from kfx.engine import aov_names, offline
 from kfx.errors import KfxError, UsageError
 from kfx.sinks.aov import AovSequence, spec_beside
-from kfx.types import StreamInfo
+from kfx.types import FIRST_NUMBER, StreamInfo
 
 SIZE = (320, 180)
 STREAM = StreamInfo(SIZE, Fraction(30))
@@ -74,7 +75,7 @@ def test_a_png_decodes_to_what_was_drawn(tmp_path, name):
     data = values(name)
     with AovSequence(name, str(tmp_path / "o.mp4"), STREAM) as sequence:
         sequence.put(7, data)
-    read = png(tmp_path / f"o.{name}.000007.png").astype(np.float64)
+    read = png(tmp_path / f"o.{name}.001008.png").astype(np.float64)
     back = read / 65535
     if name == "normal":
         back[..., :3] = read[..., :3] / 32767.5 - 1
@@ -88,7 +89,7 @@ def test_an_exr_holds_it_exactly(tmp_path, name):
     data = values(name)
     with AovSequence(name, str(tmp_path / "o.mp4"), STREAM, suffix=".exr") as sequence:
         sequence.put(7, data)
-    read = exr(tmp_path / f"o.{name}.000007.exr")
+    read = exr(tmp_path / f"o.{name}.001008.exr")
     assert (read == (data if data.ndim == 3 else data[..., None])).all()
 
 
@@ -97,7 +98,7 @@ def test_what_a_png_cannot_hold_is_clipped(tmp_path):
     data[:2] = -9000
     with AovSequence("motion", str(tmp_path / "o.mp4"), STREAM) as sequence:
         sequence.put(0, data)
-    read = png(tmp_path / "o.motion.000000.png")
+    read = png(tmp_path / "o.motion.001001.png")
     assert (read[2:, :, 0] == 65535).all()
     assert (read[:2, :, 0] == 0).all()
 
@@ -121,7 +122,7 @@ def truth(start="0", stop="0.2"):
     with sources.open(
         "performer", size=SIZE, start_s=Fraction(start), stop_s=Fraction(stop)
     ) as source:
-        return [(f.index, f.truth[0].landmarks) for f in source.frames()]
+        return [(FIRST_NUMBER + f.index, f.truth[0].landmarks) for f in source.frames()]
 
 
 def test_a_clean_plate_has_aovs_with_the_pictures_numbers(tmp_path):
@@ -148,6 +149,27 @@ def test_a_clean_plate_has_aovs_with_the_pictures_numbers(tmp_path):
     assert png(tmp_path / f"x.matte.{index:04d}.png")[2, 2] == 0
 
 
+def test_the_values_are_as_fine_and_as_far_as_they_were_drawn(tmp_path):
+    render(
+        tmp_path / "x.mp4", ("uv", "normal", "motion"), start="0.2", stop="0.6", aov_format="exr"
+    )
+    known = truth("0.2", "0.6")
+    moved, expected = [], []
+    for (_, before), (index, points) in itertools.pairwise(known):
+        x, y = points[5, :2].astype(int)
+        moved.append(exr(tmp_path / f"x.motion.{index:06d}.exr")[y, x, :2])
+        expected.append((points - before)[5, :2] * (1, -1))
+    np.testing.assert_allclose(moved, expected, atol=0.3)  # smoothed
+    assert min(map(min, moved)) < -0.2  # down too
+    assert max(map(max, moved)) > 0.2
+    uv, normal = (exr(tmp_path / f"x.{name}.{index:06d}.exr") for name in ("uv", "normal"))
+    on = uv[..., 3] > 0.99
+    assert len(np.unique(uv[..., 0][on])) > 0.5 * on.sum()  # not steps of a byte
+    assert (normal[..., 0][on] < -0.3).any()
+    assert (normal[..., 0][on] > 0.3).any()
+    np.testing.assert_allclose(np.linalg.norm(normal[..., :3][on], axis=1), 1.0, atol=1e-3)
+
+
 def test_motion_effects_are_in_the_aovs(tmp_path):
     look = presets.with_settings(presets.load("supernova"), ["expr_amp.gain=3"])
     render(tmp_path / "p.mp4", ("uv",), stop="1", aov_format="exr")
@@ -158,12 +180,12 @@ def test_motion_effects_are_in_the_aovs(tmp_path):
 
 
 def test_files_that_exist_are_refused_before_anything_is_written(tmp_path):
-    (tmp_path / "o.uv.000003.png").write_bytes(b"mine")
-    with pytest.raises(KfxError, match=r"o\.uv\.000003\.png exists; add --force"):
+    (tmp_path / "o.uv.001004.png").write_bytes(b"mine")
+    with pytest.raises(KfxError, match=r"o\.uv\.001004\.png exists; add --force"):
         render(tmp_path / "o.mp4", ("normal", "uv"))
-    assert [path.name for path in tmp_path.iterdir()] == ["o.uv.000003.png"]
+    assert [path.name for path in tmp_path.iterdir()] == ["o.uv.001004.png"]
     render(tmp_path / "o.mp4", ("uv",), overwrite=True)
-    assert png(tmp_path / "o.uv.000003.png").shape == (180, 320, 4)
+    assert png(tmp_path / "o.uv.001004.png").shape == (180, 320, 4)
 
 
 def test_a_failure_leaves_nothing(tmp_path):

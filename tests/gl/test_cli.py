@@ -98,7 +98,7 @@ def test_the_clean_plate_passes_unchanged(tmp_path):
 
     with sources.open("performer", size=(320, 180)) as source:
         plate = next(iter(source.frames())).pixels
-    shown = cv2.cvtColor(cv2.imread(str(tmp_path / "000000.png")), cv2.COLOR_BGR2RGB)
+    shown = cv2.cvtColor(cv2.imread(str(tmp_path / "001001.png")), cv2.COLOR_BGR2RGB)
     assert (shown == plate[..., :3]).all()
 
 

@@ -11,8 +11,8 @@ import threading
 import av
 import pytest
 
-from kfx import clock
-from kfx.cli import live
+from kfx import cli, clock
+from kfx.cli import Ended, live
 
 pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
 termios = pytest.importorskip("termios", reason="this system has no POSIX terminals")
@@ -71,10 +71,17 @@ def test_keys_change_the_output_and_sigterm_finishes_the_recording(tmp_path):
     assert levels[-1] > 5
 
 
+def events():
+    """A show that has begun."""
+    stop, begun = threading.Event(), threading.Event()
+    begun.set()
+    return stop, begun
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_show_and_is_given_back(number):
-    before, stop = signal.getsignal(number), threading.Event()
-    with live._ended_by_signals(stop):
+    before, (stop, begun) = signal.getsignal(number), events()
+    with live._ended_by_signals(stop, begun):
         assert not stop.is_set()
         signal.raise_signal(number)
         assert stop.is_set()
@@ -82,9 +89,43 @@ def test_a_signal_ends_the_show_and_is_given_back(number):
 
 
 def test_a_second_ctrl_c_waits_for_nothing():
-    stop = threading.Event()
-    with live._ended_by_signals(stop):
+    stop, begun = events()
+    with live._ended_by_signals(stop, begun):
         signal.raise_signal(signal.SIGINT)
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert stop.is_set()
+
+
+@pytest.mark.parametrize(
+    ("number", "raised"),
+    [
+        (signal.SIGINT, KeyboardInterrupt),
+        (signal.SIGTERM, Ended),
+        (signal.SIGHUP, Ended),
+    ],
+)
+def test_a_show_that_is_still_loading_is_left_at_once(number, raised):
+    with live._ended_by_signals(threading.Event(), threading.Event()), pytest.raises(raised):
+        signal.raise_signal(number)
+
+
+def test_what_is_ignored_stays_so():
+    """nohup kfx live … outlives its terminal."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        stop, begun = events()
+        with live._ended_by_signals(stop, begun):
+            signal.raise_signal(signal.SIGHUP)
+        assert not stop.is_set()
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_what_could_not_be_written_at_the_end_is_refused_at_the_start(tmp_path, capsys):
+    """A plain file where a folder should be, as on a disk that can only be read."""
+    blocked = tmp_path / "taken"
+    blocked.touch()
+    for option in (["--report", str(blocked / "live.json")], ["--take", str(blocked)]):
+        assert cli.main(["live", "-i", "performer", "-o", "null", "-p", "none", *option]) == 1
+        assert "taken: a part of its path is a file" in capsys.readouterr().err

@@ -203,13 +203,16 @@ def test_an_unknown_mode_is_refused(show):
 @pytest.mark.parametrize("rate", [Fraction(60), Fraction(400)])
 def test_any_source_rate_to_any_output_rate(show, rate):
     sink = Sink()
-    stats = show(lambda: Camera(10_000), {"a": sink}, rate=rate, seconds=0.5)
+    stats = show(lambda: Camera(10_000), {"a": sink}, rate=rate, seconds=1.0)
     report = stats.report()
     times = np.array([shot.tick.time for shot in sink.shots]) - sink.shots[0].tick.time
     assert np.allclose(times * float(rate), np.round(times * float(rate)), atol=1e-3)
     due = times[-1] * float(rate) + 1
-    lost = report["dropped_at"].get("output.late", 0) + report["dropped_at"]["a"]
-    assert len(sink.shots) == pytest.approx(due - lost, abs=1.01)
+    late = report["dropped_at"].get("output.late", 0)
+    # On a busy machine the keeper steps in for pictures that are late.
+    own = [shot for shot in sink.shots if not shot.filler]
+    assert len(sink.shots) >= due - late - report["dropped_at"]["a"] - 1.01
+    assert len(own) <= due - late + 1.01
     if rate > 200:
         assert stats.repeated > 0
         assert "capture.rate" not in stats.dropped

@@ -27,7 +27,7 @@ def play(gpu, name, fineness):
         for i in range(8):
             tick = tick_of(frame_of(PIXELS, i), [face_at(shape=smiling(i / 8))], 1 / 30 * bool(i))
             pixels = np.array(chain.render(tick))
-        drawn = chain._programs[0]._targets.textures.values()
+        drawn = chain.programs[0]._targets.textures.values()
         return pixels, sum(one.width * one.height for one in drawn)
 
 

@@ -136,7 +136,7 @@ class FakeLook:
         self.preset, self.bypassed = preset, frozenset()
         self.changes = []
 
-    def change(self, preset, *, seconds=0.0, beats=0.0, rebuild=False):
+    def change(self, preset, *, seconds=0.0, beats=0.0, rebuild=False, bypassed=frozenset()):
         self.preset = preset
         self.changes.append(preset)
 
@@ -185,7 +185,9 @@ def test_a_live_show_leads_by_the_outputs_latency(path):
     from kfx.cli.live_show import Extras
 
     path.write_text("lead_ms = 80\n" + path.read_text())
-    options = argparse.Namespace(show=str(path), take=None, grid=None, song=None, set=[])
+    options = argparse.Namespace(
+        show=str(path), take=None, grid=None, song=None, set=[], consent=[]
+    )
     inputs = Extras(options, Switches(), 1 / 24).inputs(Inputs())
     assert inputs.lead_s == 0.08
     assert inputs.beats.bpm == 120.0

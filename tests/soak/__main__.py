@@ -88,7 +88,7 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     times, changes = read(log, began[0], began[0] + seconds)
     gaps, freezes = spans(times), spans(changes)
     report = stats.report()
-    injected = Counter(chaos.injected)
+    injected = Counter(name for _, name in chaos.injected)
     return {
         "minutes": options.minutes,
         "seed": options.seed,
@@ -103,6 +103,7 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "repeated": stats.repeated,
         "longest_gap_ms": round(max(gaps, default=0.0) * 1000),
         "gaps_over_250_ms": sum(gap > 0.25 for gap in gaps),
+        "worst_gaps": worst(times, chaos.injected),
         "longest_freeze_ms": round(max(freezes, default=0.0) * 1000),
         "memory_mb": {"settled": round(memory[0], 1), "end": round(memory[-1], 1)},
         "memory_growth_mb": round(_level(memory[-20:]) - _level(memory[:20]), 1),
@@ -136,6 +137,18 @@ def read(log: Path, start: float, end: float) -> tuple[list[float], list[float]]
 
 def spans(times: list[float]) -> list[float]:
     return [b - a for a, b in pairwise(times)]
+
+
+def worst(times: list[float], injected: list[tuple[float, str]]) -> list[str]:
+    """The three longest gaps, each with the fault before it."""
+    ends = sorted(pairwise(times), key=lambda pair: pair[0] - pair[1])[:3]
+    said = []
+    for start, end in ends:
+        at, name = max(
+            ((at, name) for at, name in injected if at < end), default=(start, "no fault")
+        )
+        said.append(f"{1000 * (end - start):.0f} ms, {start - at:.1f} s after: {name}")
+    return said
 
 
 def resident_mb() -> float:

@@ -50,7 +50,7 @@ class Chaos:
         self, dice: random.Random, size: tuple[int, int], rate: Fraction, folder: Path
     ) -> None:
         self.made = 0
-        self.injected: list[str] = []
+        self.injected: list[tuple[float, str]] = []  # when, what
         self._dice, self._size, self._rate, self._folder = dice, size, rate, folder
         self._plan: list[tuple[float, str]] = []
         self._until: dict[str, float] = {}  # fault → when it is over
@@ -98,7 +98,7 @@ class Chaos:
                     os.kill(child.pid, signal.SIGKILL)
             else:
                 self._counts[name] = counts.get(name, 1)
-        self.injected.append(name)
+        self.injected.append((now, name))
 
     def _on(self, name: str) -> bool:
         """Whether `name` strikes now; counted ones are used up."""

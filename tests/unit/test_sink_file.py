@@ -371,7 +371,7 @@ def test_a_live_show_keeps_the_pictures_from_before_the_disk_was_full(tmp_path, 
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    info = StreamInfo(SIZE, Fraction(25), live=True)
+    info = StreamInfo(SIZE, Fraction(25), live=True, first_number=0)
     sink = sinks.open(str(tmp_path / "a.%04d.png"), info)
     shots = (media.shot(media.numbered(index), index, index / 25) for index in range(30))
     with pytest.raises(KfxError, match=r"disk is full; .*what was written before is kept$"):
@@ -411,12 +411,12 @@ def test_no_shot_at_all(tmp_path):
 def test_png_sequence_is_exact(tmp_path, has_alpha):
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 255, (48, 64, 4), np.uint8) for _ in range(12)]
-    info = StreamInfo(SIZE, Fraction(24), has_alpha=has_alpha)
+    info = StreamInfo(SIZE, Fraction(24), has_alpha=has_alpha, first_number=1)
     with sinks.open(str(tmp_path / "f/%06d.png"), info) as sink:
         for index, picture in enumerate(pictures, 100):
             sink.write(media.shot(picture, index, index / Fraction(24)))
     names = sorted(os.listdir(tmp_path / "f"))
-    assert names == [f"{n:06d}.png" for n in range(100, 112)]
+    assert names == [f"{n:06d}.png" for n in range(101, 113)]
     for name, picture in zip(names, pictures, strict=True):
         found = cv2.imread(str(tmp_path / "f" / name), cv2.IMREAD_UNCHANGED)
         code = cv2.COLOR_RGBA2BGRA if has_alpha else cv2.COLOR_RGBA2BGR
@@ -536,7 +536,7 @@ def test_a_disk_that_fills_up_leaves_a_film_of_what_came_before(tmp_path, monkey
 
 def test_a_disk_that_is_full_at_once_leaves_nothing(tmp_path, monkeypatch):
     Quota(monkeypatch, 1000)
-    with pytest.raises(KfxError, match=r"the disk is full; make room and render again$"):
+    with pytest.raises(KfxError, match=r"the disk is full; make room and begin again$"):
         record(tmp_path / "a.mp4", noise(40))
     assert os.listdir(tmp_path) == []
 

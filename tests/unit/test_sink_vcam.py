@@ -20,7 +20,7 @@ import pytest
 
 from kfx import sinks
 from kfx.errors import KfxError
-from kfx.sinks import slate, v4l2, vcam, vcam_device, vcam_link, vcam_setup
+from kfx.sinks import slate, v4l2, vcam, vcam_child, vcam_device, vcam_link, vcam_setup
 from kfx.sinks.slate import BACKGROUND
 from kfx.sinks.vcam import REMEDIES, VcamSink
 from kfx.types import Frame, Shot, StreamInfo, Tick
@@ -163,6 +163,20 @@ def test_a_killed_child_is_reported_once_and_restarted(log: Path) -> None:
     assert len(sink.warnings) == 2
     assert "opened again" in sink.warnings[0]
     assert sink.warnings[1] == "virtual camera: Fake Camera is back"
+
+
+def test_a_process_that_dies_while_it_opens_the_camera_is_tried_again(log: Path) -> None:
+    log.with_name("log.dies").touch()
+    with sinks.open("vcam", stream()) as sink:
+        sink.write(shot(1))
+        until(lambda: last(log) == 1)
+    assert sink.warnings == []
+
+
+def test_one_that_dies_twice_says_how(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vcam_child.Child, "go", lambda self: self.kill())
+    with pytest.raises(KfxError, match=r"virtual camera: its process ended \(exit code -9\)"):
+        sinks.open("vcam", stream())
 
 
 def test_a_camera_that_hangs_is_replaced(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,8 @@
 """Camera logic against a camera made of Python."""
 
+import json
 import struct
+import subprocess
 import sys
 from fractions import Fraction
 from typing import ClassVar
@@ -95,6 +97,19 @@ def test_frames_are_stamped_and_rgba(fake):
     source.close()
     assert list(frames) == []
     assert fake.made[0].released
+    source.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems tell no time of theirs")
+def test_frames_are_as_old_as_the_driver_says(fake):
+    source = sources.open("camera:0")
+    frames, capture = source.frames(), fake.made[0]
+    next(frames)
+    for age, is_taken in ((0.12, True), (0.0, True), (-5.0, False), (3.0, False)):
+        before = clock.now()
+        capture.values[cv2.CAP_PROP_POS_MSEC] = (before - age) * 1000
+        captured = next(frames).captured
+        assert captured == pytest.approx(before - age, abs=1e-4) if is_taken else captured > before
     source.close()
 
 
@@ -254,3 +269,32 @@ def test_capability_of_a_node(tmp_path, monkeypatch, capabilities, device_caps, 
     (tmp_path / "video0").touch()
     assert camera_devices._captures(str(tmp_path / "video0")) == captures
     assert camera_devices._captures(str(tmp_path / "gone"))
+
+
+def test_a_mac_tells_its_cameras_names_in_the_order_of_opencv(monkeypatch):
+    rows = [
+        {"_name": "FaceTime HD Camera", "spcamera_unique-id": "B2"},
+        {"_name": "Elgato Facecam", "spcamera_unique-id": "A1"},
+    ]
+    said = json.dumps({"SPCameraDataType": rows})
+    monkeypatch.setattr(camera_devices.sys, "platform", "darwin")
+    done = subprocess.CompletedProcess((), 0, said, "")
+    monkeypatch.setattr(camera_devices.subprocess, "run", lambda *args, **options: done)
+    found = camera_devices.devices()
+    assert [(one.index, one.name) for one in found] == [
+        (0, "Elgato Facecam"),
+        (1, "FaceTime HD Camera"),
+    ]
+    done.stdout = "no JSON"
+    monkeypatch.setattr(camera_devices, "_probed", list)
+    assert camera_devices.devices() == []
+
+
+@pytest.mark.parametrize(
+    ("system", "way"), [("win32", cv2.CAP_DSHOW), ("darwin", cv2.CAP_AVFOUNDATION)]
+)
+def test_cameras_are_counted_the_way_they_are_opened(fake, monkeypatch, system, way):
+    monkeypatch.setattr(camera_devices.sys, "platform", system)
+    monkeypatch.setattr(cv2, "VideoCapture", fake)
+    camera_devices._probed()
+    assert {one.api for one in fake.made} == {way}

@@ -6,8 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
-from kfx import sources
+from kfx import sinks, sources
 from kfx.errors import KfxError, UsageError
+from kfx.types import FIRST_NUMBER, Shot, StreamInfo, Tick
 from tests.unit import media
 
 
@@ -180,12 +181,26 @@ def test_alpha_of_a_later_frame_is_kept(tmp_path):
 
 
 def test_written_sequence_comes_back(tmp_path):
-    from kfx import sinks
-    from kfx.types import StreamInfo
-
     noise = np.random.default_rng(0).integers(0, 255, (48, 64, 4), np.uint8)
     stream = StreamInfo((64, 48), Fraction(24), has_alpha=True)
     with sinks.open(str(tmp_path / "%06d.png"), stream) as sink:
         for index in range(4):
             sink.write(media.shot(noise, index, index / Fraction(24)))
     assert all(np.array_equal(f.pixels, noise) for f in read(tmp_path / "%06d.png")[1])
+
+
+def test_files_keep_the_numbers_of_their_plate(tmp_path):
+    sequence(tmp_path / "in", [7, 8, 9])
+    with sources.open(str(tmp_path / "in" / "plate.%04d.png"), start_s=Fraction(1, 24)) as source:
+        assert source.info.first_number == 7
+        stream = StreamInfo(source.info.size, source.info.rate, first_number=7)
+        with sinks.open(str(tmp_path / "out" / "fx.%05d.png"), stream) as sink:
+            for frame in source.frames():
+                sink.write(Shot(frame.pixels, Tick(frame.index, float(frame.time), 0.0, frame)))
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == ["fx.00008.png", "fx.00009.png"]
+
+
+def test_a_still_begins_as_a_file_does(tmp_path):
+    save(tmp_path / "one.png", np.zeros((24, 32, 3), np.uint8))
+    with sources.open(str(tmp_path / "one.png")) as source:
+        assert source.info.first_number == FIRST_NUMBER == 1001

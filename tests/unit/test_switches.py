@@ -1,10 +1,15 @@
 """What the operator may do to the output."""
 
+import ctypes
+import sys
 import threading
+import types
 
 import pytest
 
+from kfx import clock
 from kfx.cli import live_keys
+from kfx.engine.loop import fine_timer
 from kfx.engine.loop.switches import MODES, Switches
 from kfx.errors import UsageError
 
@@ -70,3 +75,33 @@ def test_keys():
     assert not stop.is_set()
     assert live_keys.press("q", switches, stop)
     assert stop.is_set()
+
+
+def test_a_windows_console_is_asked_for_keys(monkeypatch):
+    pressed = list("xpk")
+    console = types.SimpleNamespace(kbhit=lambda: bool(pressed), getwch=lambda: pressed.pop(0))
+    monkeypatch.setitem(sys.modules, "msvcrt", console)
+    monkeypatch.setattr(live_keys.sys, "platform", "win32")
+    monkeypatch.setattr(live_keys.sys, "stdin", types.SimpleNamespace(isatty=lambda: True))
+    switches, stop = Switches(), threading.Event()
+    with live_keys.Keys(switches, stop) as keys:
+        assert keys.active
+        for _ in range(200):
+            if not pressed and switches.mode == "black":
+                break
+            clock.pause(0.01)
+    assert switches.mode == "black"
+
+
+def test_windows_is_asked_for_short_waits_and_let_go(monkeypatch):
+    asked = []
+    library = types.SimpleNamespace(
+        timeBeginPeriod=lambda ms: asked.append(("begin", ms)),
+        timeEndPeriod=lambda ms: asked.append(("end", ms)),
+    )
+    monkeypatch.setattr(fine_timer.sys, "platform", "win32")
+    windll = types.SimpleNamespace(winmm=library)
+    monkeypatch.setattr(ctypes, "windll", windll, raising=False)
+    with fine_timer.fine_timer():
+        assert asked == [("begin", 1)]
+    assert asked[-1] == ("end", 1)

@@ -37,6 +37,7 @@ class Output:
         self, spec: str, sink: Sink, stats: Stats, reopen: Callable[[], Sink] | None = None
     ) -> None:
         self.spec, self.sink, self.failed = spec, sink, False
+        self.fault = ""  # why it has failed for good
         self._lost = False
         self._reopen = reopen
         self._first = sink  # closed at the end of the show, others as soon as they fail
@@ -74,7 +75,7 @@ class Output:
         self._thread.join(FINISH_S)
         if self._thread.is_alive():
             self.failed = True
-            self._stats.warn(f"{self.spec}: didn't finish within {FINISH_S:.0f} s; left behind")
+            self.fault = self._warn(f"didn't finish within {FINISH_S:.0f} s; left behind")
         self.note_news()
 
     def __enter__(self) -> Output:
@@ -96,7 +97,7 @@ class Output:
     def note_news(self) -> None:
         """Pass on what the sink wants the user to know."""
         for warning in list(getattr(self.sink, "warnings", ())):
-            self._stats.warn(f"{self.spec}: {warning}")
+            self._warn(warning)
 
     def _run(self) -> None:
         pause_s = RETRY_S
@@ -109,7 +110,7 @@ class Output:
                 if self._reopen is None or self._over.is_set():
                     self._fail(str(error) or repr(error), discard=True)
                     return
-                self._stats.warn(f"{self.spec}: {error}")
+                self._warn(str(error) or repr(error))
             if len(self._times) > written + 100:
                 pause_s = RETRY_S
             if not self._open_again(self._reopen, pause_s):
@@ -145,9 +146,14 @@ class Output:
             return True
         return False
 
+    def _warn(self, text: str) -> str:
+        """Tell with the sink's name before it, once."""
+        text = f"{self.spec}: {text.removeprefix(f'{self.spec}: ')}"
+        self._stats.warn(text)
+        return text
+
     def _fail(self, why: str, *, discard: bool) -> None:
-        self.failed = True
-        self._stats.warn(f"{self.spec}: {why}")
+        self.failed, self.fault = True, self._warn(why)
         self._stats.state[self.spec] = "failed"
         self.box.close(discard=discard)
 

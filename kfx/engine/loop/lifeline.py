@@ -8,12 +8,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 from multiprocessing.connection import Connection
 
 from kfx import clock
 
 BEAT, REST = b".", b"z"
+END = b"end"  # from the supervisor: end in good order (Windows has no signal that says so)
 BEAT_S = 0.25
 LAST_WORDS_S = 5.0  # for an orderly end after the supervisor has died
 
@@ -52,9 +54,15 @@ def _say(word: bytes) -> None:
 
 
 def _watch(peer: Connection) -> None:
+    word = b""
     with contextlib.suppress(EOFError, OSError):
-        while True:
-            peer.recv_bytes()
-    os.kill(os.getpid(), signal.SIGTERM)
-    clock.pause(LAST_WORDS_S)
-    os._exit(1)
+        while word != END:
+            word = peer.recv_bytes()
+    # To the main thread; by `os.kill` Windows would end the process there and then.
+    if sys.platform == "win32":
+        signal.raise_signal(signal.SIGTERM)
+    else:
+        os.kill(os.getpid(), signal.SIGTERM)
+    if word != END:
+        clock.pause(LAST_WORDS_S)
+        os._exit(1)

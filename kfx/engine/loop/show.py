@@ -12,6 +12,7 @@ from kfx.engine.loop import lifeline
 from kfx.engine.loop.calm_gc import CalmGc
 from kfx.engine.loop.capture import Capture
 from kfx.engine.loop.deliver import Outputs
+from kfx.engine.loop.fine_timer import fine_timer
 from kfx.engine.loop.follow import Follower
 from kfx.engine.loop.governor import Governor
 from kfx.engine.loop.keeper import PLATE, mode_again, shown_again, undrawn
@@ -47,7 +48,7 @@ class Show:
 
     def run(self, *, until: float | None, rate: Fraction | None) -> None:
         """Until `stop`, the monotonic time `until`, or the end of the source."""
-        with CalmGc() as collector:
+        with CalmGc() as collector, fine_timer():
             told = self.stats.started
             pace = None
             while not self.stop.is_set() and (until is None or clock.now() < until):

@@ -6,10 +6,14 @@ commas. Loading takes seconds, most of a start; so a second engine waits while t
 
 from __future__ import annotations
 
+import signal
+
+if __name__ == "__main__":  # Ctrl-C is not for the one who waits, nor while it loads
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
 import contextlib
 import os
 import runpy
-import signal
 import sys
 import traceback
 from importlib import import_module
@@ -22,7 +26,6 @@ CRASHED = 70  # exit code of an exception nobody caught (EX_SOFTWARE)
 
 
 def main(arguments: list[str]) -> int:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is not for the one who waits
     folder = os.environ[vcam_link.FOLDER_VARIABLE]
     supervisor = vcam_link.connect(vcam_link.address(folder, vcam_link.LIFELINE))
     supervisor.send_bytes(b"%d" % os.getpid())

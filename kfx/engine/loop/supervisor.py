@@ -2,9 +2,9 @@
 
 The engine is a child process, another one stands by with everything loaded. An engine that dies
 without having ended, or whose loop hasn't turned for `HANG_S`, is replaced by the one that
-stands by. Cameras live in processes of their own (`sinks.vcam_process`), which the next engine
-takes over. Everything ends with the supervisor, also when it is killed: each process holds a
-connection to it, and its end is the sign.
+stands by, which goes on with the look it had (`engine.desk.last_state`). Cameras live in processes
+of their own (`sinks.vcam_process`), which the next engine takes over. Everything ends with the
+supervisor, also when it is killed: each process holds a connection to it, and its end is the sign.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from kfx import clock
 from kfx.engine.loop import lifeline, standby
 from kfx.sinks import vcam_link
 
-HANG_S = 3.0  # without a beat, while the loop runs
+HANG_S = 5.0  # without a beat, while the loop runs; 3 s were seen on a machine with other work
 START_S = 60.0  # until the first beat: shaders are compiled, cameras opened
 END_S = 20.0  # for an orderly end
 SPARE_S = 3.0  # after its first beat; the start of the show shouldn't share its processors
@@ -37,6 +37,8 @@ WARM = (
     *("kfx.sinks.vcam", "kfx.sinks.osc", "kfx.sinks.preview"),
 )
 QUICK_DEATHS = 3  # in a row, before a first beat: the show can't run
+TRUST_S = 10.0  # an engine that took over and dies sooner is thought to die of the look it got
+LAST_LOOK = "last-look"  # what `engine.desk.last_state` leaves in the supervisor's folder
 
 Say = Callable[[str], None]
 
@@ -77,7 +79,7 @@ class Supervisor:
     warm: Sequence[str] = WARM
     say: Say = lambda text: print(f"kfx: {text}", file=sys.stderr, flush=True)
     restarts: int = 0
-    _ending: bool = False
+    _ending: int = 0  # the signal that ends the show
     _quick: int = 0
     _folder: str = ""
     _news: queue.SimpleQueue[_News] = field(default_factory=queue.SimpleQueue)
@@ -107,8 +109,8 @@ class Supervisor:
             listener.close()
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _end(self, *_: Any) -> None:
-        self._ending = True
+    def _end(self, number: int, _: Any) -> None:
+        self._ending = number
 
     def _accept(self, listener: Listener) -> None:
         while True:
@@ -187,6 +189,7 @@ class Supervisor:
             engine.peer.send_bytes(standby.GO)
 
     def _replace(self, engines: list[_Engine], reason: str) -> None:
+        self._distrust(engines[0])
         self.restarts += 1
         self.say(f"the engine {reason}; another one takes over ({self.restarts})")
         engines.pop(0)
@@ -196,12 +199,22 @@ class Supervisor:
         engines[0].began = clock.now()
         self._go(engines[0])
 
+    def _distrust(self, engine: _Engine) -> None:
+        """A look that has killed two engines isn't given to a third."""
+        look = os.path.join(self._folder, LAST_LOOK)
+        if self.restarts and clock.now() - engine.began < TRUST_S and os.path.exists(look):
+            os.unlink(look)
+            self.say("the last look may be why: the show goes on with the one it began with")
+
     def _finish(self, engine: _Engine) -> int:
         """Ctrl-C or SIGTERM: let the engine close its files, but not forever."""
         if not engine.going:
-            return 128 + signal.SIGTERM
-        with contextlib.suppress(OSError):
-            engine.process.send_signal(signal.SIGTERM)
+            if self._ending == signal.SIGINT:
+                self.say("stopped")
+            return 128 + self._ending
+        assert engine.peer is not None
+        with contextlib.suppress(OSError):  # it ends by itself
+            engine.peer.send_bytes(lifeline.END)
         try:
             return engine.process.wait(END_S)
         except subprocess.TimeoutExpired:

@@ -15,6 +15,7 @@ from kfx.engine.desk import chain_edits
 from kfx.engine.desk.desk import LONGEST_FADE_S, Desk
 from kfx.engine.desk.tree import PREFIX
 from kfx.errors import KfxError, UsageError
+from kfx.panel.eight import Eight
 from kfx.panel.messages import Do, Message
 from kfx.panel.roles import Roles
 from kfx.panel.session import Session
@@ -22,14 +23,25 @@ from kfx.presets import comparing, packing
 
 AT_ONCE = frozenset(f"{PREFIX}/{name}" for name in ("panic", "mode", "hold"))
 VIEWERS_MAY = re.compile(rf"{PREFIX}/take/(star|circle)")  # what stars a take, and nothing else
+HERE_ONLY = frozenset(("code", "revoke", "appoint"))  # who comes in, nobody decides from afar
 _NAME = re.compile(r"\w[\w +-]{0,63}")
 
 
 class Acting:
     """`answer` one message. Panic never waits behind anything else."""
 
-    def __init__(self, desk: Desk, roles: Roles, folder: Path, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        roles: Roles,
+        folder: Path,
+        changed: Callable[[], None],
+        saved: Callable[[], None],
+        eight: Eight,
+    ) -> None:
+        """`changed` is called when the pages should know, `saved` when there are other looks."""
         self._desk, self._roles, self._folder, self._changed = desk, roles, folder, changed
+        self._saved, self._eight_looks = saved, eight
         self._usual = ThreadPoolExecutor(1, "kfx-panel-desk")
         self._at_once = ThreadPoolExecutor(1, "kfx-panel-panic")
 
@@ -47,6 +59,8 @@ class Acting:
         if session.role != "operator" and not VIEWERS_MAY.fullmatch(address):
             raise UsageError("this device may look; the operator changes things")
         if isinstance(message, Do):
+            if message.what in HERE_ONLY and session.device is not None:
+                raise UsageError("this is done at the machine that runs the show")
             call = partial(getattr(self, f"_{message.what}"), session, **message.arguments)
             said: dict[str, Any] | None = await self.calmly(call)
             return said
@@ -69,11 +83,22 @@ class Acting:
     def _route(self, session: Session, place: int, slots: list[int | str]) -> None:
         self._desk.route(place, slots, session.name)
 
-    def _follow(self, session: Session, place: int, knob: str, signal: str, amount: float) -> None:
-        self._desk.follow(place, knob, signal, amount, session.name)
+    def _follow(
+        self,
+        session: Session,
+        place: int,
+        knob: str,
+        signal: str,
+        amount: float,
+        how: dict[str, Any],
+    ) -> None:
+        self._desk.follow(place, knob, signal, amount, session.name, how)
 
     def _unfollow(self, session: Session, place: int, knob: str, signal: str) -> None:
         self._desk.follow(place, knob, signal, None, session.name)
+
+    def _when(self, session: Session, place: int, condition: str) -> None:
+        self._desk.when(place, condition, session.name)
 
     def _load(self, session: Session, name: str, seconds: float) -> None:
         if name not in presets.names() and name != "none":
@@ -84,6 +109,7 @@ class Acting:
     def _save(self, session: Session, name: str, overwrite: bool) -> dict[str, Any]:
         if not name:
             self._desk.save(by=session.name)
+            self._saved()
             return {"t": "saved", "name": self._desk.preset.name}
         if name in presets.names():
             raise UsageError(f"{name} comes with kfx; save it under another name")
@@ -92,6 +118,7 @@ class Acting:
             return {"t": "exists", "name": name}
         self._desk.save(str(path), session.name)
         self._changed()
+        self._saved()
         return {"t": "saved", "name": name}
 
     def _revert(self, session: Session) -> None:
@@ -110,6 +137,14 @@ class Acting:
         self._roles.revoke(id)
         self._changed()
 
+    def _appoint(self, session: Session, id: str, plays: bool) -> None:
+        self._roles.appoint(id, "operator" if plays else "viewer")
+        self._changed()
+
+    def _eight(self, session: Session, names: list[Any]) -> None:
+        self._eight_looks.choose(names)
+        self._changed()
+
     def _file(self, name: str) -> Path:
         """The preset of this name in the folder of one's own presets, or in a pack there."""
         path = self._folder / f"{_checked(name)}.toml"
@@ -122,6 +157,7 @@ class Acting:
         """
         packing.unpack(archive, self._folder / _checked(name))
         self._changed()
+        self._saved()
         return name
 
 

@@ -101,7 +101,7 @@ class Door:
             if client and ipaddress.ip_address(client[0]).is_loopback:
                 return "operator", None
         device = self._roles.device(_cookie(headers.get("cookie", "")))
-        return ("viewer", device) if device else (None, None)
+        return (device.role, device) if device else (None, None)
 
     def _with_headers(self, send: Send, host: str) -> Send:
         policy = _POLICY.format(host=host, style=self._style_hash)

@@ -14,14 +14,17 @@ ACTIONS: dict[str, dict[str, type]] = {
     "add": {"effect": str, "place": int},
     "remove": {"place": int},
     "route": {"place": int, "slots": list},
-    "follow": {"place": int, "knob": str, "signal": str, "amount": float},
+    "follow": {"place": int, "knob": str, "signal": str, "amount": float, "how": dict},
     "unfollow": {"place": int, "knob": str, "signal": str},
+    "when": {"place": int, "condition": str},
     "load": {"name": str, "seconds": float},
     "save": {"name": str, "overwrite": bool},
     "revert": {},
     "differences": {},
     "code": {},
     "revoke": {"id": str},
+    "appoint": {"id": str, "plays": bool},
+    "eight": {"names": list},
 }
 """What can be done beside setting values, and what each wants to know."""
 
@@ -78,6 +81,10 @@ def _argument(value: Any, kind: type) -> Any:
         plain = all(type(one) is int or isinstance(one, str) for one in value)
         if len(value) > MOST_NUMBERS or not plain:
             raise ValueError("a list holds a few numbers and names")
+    if isinstance(value, dict):
+        plain = all(type(one) in (int, float, str) for one in value.values())
+        if len(value) > MOST_NUMBERS or not plain:
+            raise ValueError("a table holds a few numbers and words")
     return value
 
 

@@ -11,6 +11,7 @@ from kfx.engine.desk.desk import Desk
 from kfx.engine.desk.tree import CHAIN, PREFIX, Change, Parameter
 from kfx.presets import signals
 from kfx.presets.comparing import described
+from kfx.presets.modulation import CURVES, Source, write_source
 from kfx.presets.reading import routable
 
 MOVED_S = 0.1
@@ -26,9 +27,7 @@ def tree(desk: Desk) -> dict[str, Any]:
             "kind": link.effect.kind,
             "doc": link.effect.doc,
             "moved": {
-                knob: [[one.signal, one.amount, one.text] for one in by]
-                for knob, by in link.modulation.items()
-                if by
+                knob: [_source(one) for one in by] for knob, by in link.modulation.items() if by
             },
             "slots": list(link.slots) if routable(link.effect) else None,
             "when": link.when.text if link.when else "",
@@ -41,10 +40,21 @@ def tree(desk: Desk) -> dict[str, Any]:
         "parameters": [row(one) for one in desk.parameters()],
         "chain": links,
         "preset": {"name": preset.name, "doc": preset.doc, "path": preset.path},
-        "performers": desk.performers,
+        "performers": {str(slot): name for slot, name in desk.performers.items()},
         "signals": signals.NAMES,
+        "curves": CURVES,
         "steps": desk.steps,
     }
+
+
+def _source(one: Source) -> dict[str, Any]:
+    said = write_source(one)
+    how = (
+        {key: value for key, value in said.items() if key != "amount"}
+        if isinstance(said, dict)
+        else {}
+    )
+    return {"signal": one.signal, "amount": one.amount, "text": one.text, "how": how}
 
 
 def row(one: Parameter) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The newest picture as JPEG, encoded once a size for however many look, and only for them.
+"""The newest picture as JPEG, once a size and quality for however many look.
 
 As an end of a show it takes shots, and only makes a note of them: whoever sends them never waits.
 All else runs in the panel's event loop, a thread that wakes it up and one that encodes.
@@ -12,60 +12,15 @@ import struct
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from kfx import clock
+from kfx.panel.viewer import BEST, Step, Viewer
 from kfx.types import Pixels, Shot
 
-WIDTHS = (320, 640, 960, 1280, 1920)  # that pictures are encoded at; never larger than they are
-QUALITY = 82
 MOST_A_SECOND = 120.0  # pictures sent, to all viewers together
-IN_FLIGHT = 2  # pictures sent and not yet said to be drawn: hides the way, builds no queue
-SLOW_S, QUICK_S = 0.3, 0.08  # from sending to drawn; beyond, the next size is taken
-PATIENCE = 6  # pictures in a row before that
-
-
-@dataclass(eq=False)
-class Viewer:
-    """One page that looks: what it wants, what it got, how far behind it is."""
-
-    width: int = 1280
-    plate: bool = False
-    faces: bool = False
-    paused: bool = False
-    smaller: int = 0  # sizes below the wanted one, since its line is slow
-    seen: int = 0
-    sent: dict[int, float] = field(default_factory=dict)
-    due: float = 0.0
-    age_s: float = 0.0  # of the last picture when it was drawn, as far as can be seen from here
-    drawn: int = 0
-    _run: int = 0
-
-    def wants(self, count: int, now: float) -> bool:
-        idle = not self.paused and len(self.sent) < IN_FLIGHT
-        return idle and count != self.seen and now >= self.due
-
-    def acknowledged(self, count: int, now: float) -> None:
-        """The page has drawn picture `count`; all sent before it count as drawn too."""
-        at = self.sent.get(count)
-        if at is None:
-            return
-        self.sent = {number: then for number, then in self.sent.items() if number > count}
-        self.drawn += 1
-        self.age_s = now - at
-        slow, quick = self.age_s > SLOW_S, self.age_s < QUICK_S
-        self._run = self._run + 1 if slow else self._run - 1 if quick else 0
-        if self._run >= PATIENCE:
-            self.smaller, self._run = min(self.smaller + 1, len(WIDTHS) - 1), 0
-        elif self._run <= -20 * PATIENCE:
-            self.smaller, self._run = max(self.smaller - 1, 0), 0
-
-    def size(self, full: int) -> int:
-        """The width it is sent."""
-        return width_for(self.width, full, self.smaller)
 
 
 class Pictures:
@@ -85,7 +40,7 @@ class Pictures:
         self._over = False
         self._waker = threading.Thread(target=self._wake, name="kfx-panel-news", daemon=True)
         self.encoder = ThreadPoolExecutor(1, "kfx-panel-jpeg")
-        self._made: dict[tuple[int, bool], tuple[int, asyncio.Future[bytes]]] = {}
+        self._made: dict[tuple[Step, bool], tuple[int, asyncio.Future[bytes]]] = {}
 
     @property
     def shot(self) -> Shot | None:
@@ -134,48 +89,47 @@ class Pictures:
         news.set()
 
     async def next_for(self, viewer: Viewer) -> bytes:
-        """The next picture for a viewer, when there is one and the viewer has room for it."""
+        """The next picture for a viewer, when there is one and the viewer has room for it.
+
+        Now and then it is none, ahead of one, to learn how long the way is.
+        """
         while True:
             shot, now = self._shot, clock.now()
             if shot is not None and viewer.wants(shot[0], now):
                 break
-            late = 0.0 < viewer.due - now < 1.0 and shot is not None and shot[0] != viewer.seen
-            wait_s = viewer.due - now if late else 0.5
+            late = shot is not None and shot[0] != viewer.seen
+            wait_s = min(viewer.wait_s(now), 0.5) if late else 0.5
             try:
                 await asyncio.wait_for(self._news.wait(), wait_s)
             except TimeoutError:
                 continue
+        if (probe := viewer.probe(now)) is not None:
+            return packed({"n": probe, "l": []}, [])
         count, newest, at = shot
         viewer.seen = count
         viewer.due = now + len(self.viewers) / MOST_A_SECOND
-        width, faces = viewer.size(newest.pixels.shape[1]), viewer.faces  # it may change its mind
+        # It may change its mind while this is encoded.
+        step, faces = viewer.step(newest.pixels.shape[1]), viewer.faces
         pictures = [newest.pixels, newest.tick.frame.pixels][: 1 + viewer.plate]
         parts = [
-            await self._jpeg(count, one, width, plate=bool(i)) for i, one in enumerate(pictures)
+            await self._jpeg(count, one, step, plate=bool(i)) for i, one in enumerate(pictures)
         ]
-        viewer.sent[count] = at
+        viewer.sends(count, at, clock.now(), step, len(parts))
         return packed(header(newest, count, faces, [len(one) for one in parts]), parts)
 
     def room(self) -> None:
         """A viewer has room again, or wants something else."""
         self._tell()
 
-    async def _jpeg(self, count: int, pixels: Pixels, width: int, *, plate: bool) -> bytes:
+    async def _jpeg(self, count: int, pixels: Pixels, step: Step, *, plate: bool) -> bytes:
         """Encoded once: whoever asks for the same waits for the same."""
-        known = self._made.get((width, plate))
+        known = self._made.get((step, plate))
         if known is None or known[0] != count:
             loop = asyncio.get_running_loop()
             self.encoded += 1
-            future = loop.run_in_executor(self.encoder, jpeg, pixels, width)
-            self._made[(width, plate)] = known = (count, future)
+            future = loop.run_in_executor(self.encoder, jpeg, pixels, step.width, step.quality)
+            self._made[(step, plate)] = known = (count, future)
         return await asyncio.shield(known[1])
-
-
-def width_for(wanted: int, full: int, smaller: int) -> int:
-    """The smallest of `WIDTHS` that is at least `wanted`, `smaller` steps below, at most `full`."""
-    sizes = [*(one for one in WIDTHS if one < full), full]
-    fits = next((i for i, one in enumerate(sizes) if one >= wanted), len(sizes) - 1)
-    return sizes[max(0, fits - smaller)]
 
 
 def header(shot: Shot, count: int, faces: bool, lengths: list[int]) -> dict[str, Any]:
@@ -205,7 +159,7 @@ def packed(head: dict[str, Any], parts: list[bytes]) -> bytes:
     return b"".join((struct.pack(">I", len(text)), text, *parts))
 
 
-def jpeg(pixels: Pixels, width: int) -> bytes:
+def jpeg(pixels: Pixels, width: int, quality: int = BEST) -> bytes:
     """RGBA (h, w, 4) as a JPEG `width` wide; what is transparent is black."""
     import cv2
 
@@ -218,7 +172,6 @@ def jpeg(pixels: Pixels, width: int) -> bytes:
     if cv2.minMaxLoc(alpha)[0] < 255:
         rgba = cv2.multiply(rgba, cv2.cvtColor(alpha, cv2.COLOR_GRAY2RGBA), scale=1 / 255)
     bgr = cv2.cvtColor(rgba, cv2.COLOR_RGBA2BGR)
-    data: Callable[[], bytes] = cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])[
-        1
-    ].tobytes
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    data: Callable[[], bytes] = cv2.imencode(".jpg", bgr, options)[1].tobytes
     return data()

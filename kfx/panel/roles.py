@@ -1,4 +1,6 @@
-"""Who may look and who may touch: this machine is the operator, paired devices are viewers.
+"""Who may look and who may touch: this machine is the operator, paired devices may look.
+
+The operator may let a paired device play too, and take that back.
 
 A viewer pairs with the code on the operator's screen and gets a token, of which only the hash is
 kept; the operator can take it back. Tokens outlive the process in a file that only its owner may
@@ -13,7 +15,7 @@ import json
 import os
 import secrets
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -35,6 +37,7 @@ class Device:
     id: str
     name: str
     hash: str
+    role: Role = "viewer"
 
 
 class Roles:
@@ -84,6 +87,15 @@ class Roles:
         """The device whose token this is, unless it was revoked."""
         return self._devices.get(_hash(token)) if token else None
 
+    def appoint(self, id: str, role: Role) -> bool:
+        """Let a device play, or only look; False where there is no such device."""
+        with self._lock:
+            found = [one for one in self._devices.values() if one.id == id]
+            for one in found:
+                self._devices[one.hash] = replace(one, role=role)
+            self._write()
+            return bool(found)
+
     def revoke(self, id: str) -> bool:
         """Take a device's token back; False where there is no such device."""
         with self._lock:
@@ -111,8 +123,16 @@ def _read(file: Path | None) -> list[Device]:
         return []
     try:
         rows = json.loads(file.read_text(encoding="utf-8"))
-        return [Device(str(r["id"]), str(r["name"]), str(r["hash"])) for r in rows][:MOST_DEVICES]
-    except (OSError, ValueError, KeyError, TypeError):
+        return [
+            Device(
+                str(row["id"]),
+                str(row["name"]),
+                str(row["hash"]),
+                "operator" if row.get("role") == "operator" else "viewer",
+            )
+            for row in rows
+        ][:MOST_DEVICES]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
 
 

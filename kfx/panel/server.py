@@ -8,7 +8,7 @@ import logging
 import socket
 import sys
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,15 +26,17 @@ from kfx.panel import health, model, sockets
 from kfx.panel.acting import Acting
 from kfx.panel.cues import cue_sheet
 from kfx.panel.door import Door
+from kfx.panel.eight import Eight
 from kfx.panel.pictures import Pictures
 from kfx.panel.roles import Roles
-from kfx.panel.session import SEND_S, UNPAIRED, Session
+from kfx.panel.session import CHANGED, SEND_S, UNPAIRED, Session
 from kfx.panel.watching import watch
 from kfx.panel.web import Web
 from kfx.shows import Show
 
 if TYPE_CHECKING:
     from kfx.engine.stats import Stats
+    from kfx.panel.ahead import Ahead
 
 DEFAULT_PORT = 8770
 TRIES = 20  # ports after the wanted one
@@ -45,7 +47,8 @@ class Panel:
     """``with Panel(desk) as panel:`` serves; `pictures` takes shots; `show` names the state.
 
     `folder` is where looks are saved to, `tokens` the file of paired devices, `says` gets what the
-    operator should know. Raises `KfxError` if the wanted port and those after it are taken.
+    operator should know, `ahead` pictures looks that nobody has seen, `nets` says what runs where.
+    Raises `KfxError` if the wanted port and those after it are taken.
     """
 
     def __init__(
@@ -58,7 +61,10 @@ class Panel:
         folder: Path | None = None,
         tokens: Path | None = None,
         says: Callable[[str], None] | None = None,
+        ahead: Ahead | None = None,
+        nets: Callable[[], list[dict[str, Any]]] = list,
     ) -> None:
+        self._ahead, self._nets = ahead, nets
         self.pictures = pictures or Pictures()
         self.roles = Roles(tokens)
         self.garbage = 0
@@ -71,14 +77,19 @@ class Panel:
         self._names = 0
         self._health = health.Health()
         folder = folder or Path.cwd()
-        self._acting = Acting(desk, self.roles, folder, self._changed)
+        self._eight = Eight(tokens.with_name(f"{tokens.stem}-eight.json") if tokens else None)
+        self._acting = Acting(
+            desk, self.roles, folder, self._changed, self._looks_changed, self._eight
+        )
         self._web = Web(
             self._acting,
             self.roles,
             folder,
             changed=self._changed,
             says=says or (lambda text: None),
+            ahead=ahead,
         )
+        self._web.pairing_url = lambda: self.pairing_url
         self._end_feed: Callable[[], None] = lambda: None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._telling: asyncio.Future[None] | None = None
@@ -115,9 +126,10 @@ class Panel:
         """Show this run's state from now on."""
         self._stats = stats
 
-    def play(self, show: Show) -> None:
-        """Show these cues, to pages opened from now on."""
-        self._cues = cue_sheet(show)
+    def play(self, show: Show, steps: Sequence[int] | None = None) -> None:
+        """Show these cues, in all pages; `steps` as `cue_sheet` has them. From any thread."""
+        self._cues = cue_sheet(show, steps)
+        self._in_loop(self._tell_cues)
 
     def __enter__(self) -> Panel:
         self._thread.start()
@@ -140,6 +152,8 @@ class Panel:
         if self._thread.ident is not None:
             self._thread.join(5.0)
         self.pictures.close()
+        if self._ahead is not None:
+            self._ahead.close()
         self._acting.close()
         self._socket.close()
 
@@ -195,7 +209,7 @@ class Panel:
             session.put(self._people(session))
             if self._cues:
                 session.put(self._cues)
-            session.put({"t": "thumbnails", "versions": self._web.thumbnails.versions})
+            session.put(self._web.thumbnails_message())
             self._changed()
             await session.run(self._acting.answer)
         except WebSocketDisconnect:
@@ -249,6 +263,9 @@ class Panel:
             await self._picture_look()
             if self._stats is None:
                 continue
+            if self._ahead is not None and self._sessions:
+                self._ahead.heard = lambda: self._in_loop(self._tell_thumbnails)
+                await asyncio.get_running_loop().run_in_executor(None, self._ahead.begin)
             with contextlib.suppress(Exception):  # figures in the making are left for next time
                 message = self._health.take(self._stats.snapshot(), self._about_panel())
                 for session in self._sessions:
@@ -263,42 +280,61 @@ class Panel:
             return
         loop, take = asyncio.get_running_loop(), self._web.thumbnails.take
         if await loop.run_in_executor(self.pictures.encoder, take, name, shot.pixels):
-            for session in self._sessions:
-                session.put({"t": "thumbnails", "versions": self._web.thumbnails.versions})
+            self._tell_thumbnails()
+
+    def _tell_thumbnails(self) -> None:
+        message = self._web.thumbnails_message()
+        for session in self._sessions:
+            session.put(message)
+
+    def _looks_changed(self) -> None:
+        if self._ahead is not None:
+            self._ahead.again()
 
     def _about_panel(self) -> dict[str, Any]:
         ages = [1000 * one.age_s for one in self.pictures.viewers if one.drawn]
         garbage = self.garbage + sum(one.garbage for one in self._sessions)
         return {
+            "nets": self._nets(),
             "panel": {
                 "sockets": self._door.sockets,
                 "refused": self._door.refused,
                 "garbage": garbage,
                 "picture_ms": round(max(ages, default=0.0), 1),
-            }
+            },
         }
 
     def _changed(self) -> None:
         """Who is here or what may be chosen has changed: called from any thread."""
+        self._in_loop(self._tell_people)
+
+    def _in_loop(self, tell: Callable[[], None]) -> None:
         loop = self._loop
         if loop is not None:
             with contextlib.suppress(RuntimeError):
-                loop.call_soon_threadsafe(self._tell_people)
+                loop.call_soon_threadsafe(tell)
+
+    def _tell_cues(self) -> None:
+        if self._cues is not None:
+            for session in self._sessions:
+                session.put(self._cues)
 
     def _tell_people(self) -> None:
-        known = {one.id for one in self.roles.devices}
+        known = {one.id: one.role for one in self.roles.devices}
         for session in list(self._sessions):
-            if session.device and session.device.id not in known:
-                session.end(UNPAIRED)
-            else:
-                session.put(self._people(session))
+            role = known.get(session.device.id) if session.device else session.role
+            if role != session.role:  # it comes again as what it is now
+                session.end(CHANGED if role else UNPAIRED)
+                continue
+            session.put(self._people(session))
+            session.put({"t": "eight", "names": self._eight.names})
 
     def _people(self, session: Session) -> dict[str, Any]:
         """Who looks; the operator also sees the code and what can be taken back."""
         names = [[one.name, one.role] for one in self._sessions]
         said: dict[str, Any] = {"t": "people", "here": names}
-        if session.role == "operator":
-            said["devices"] = [[one.id, one.name] for one in self.roles.devices]
+        if session.device is None:
+            said["devices"] = [[one.id, one.name, one.role] for one in self.roles.devices]
             said["lan"] = self.lan_url
             said["code"] = self.roles.code if self.lan_url else None
         return said

@@ -19,7 +19,7 @@ RATE, BURST = 120.0, 240.0  # messages a second; who sends more is read more slo
 MOST_GARBAGE = 20  # messages that are none, before the socket is closed
 SEND_S = 5.0  # a page that takes nothing for so long is let go of
 FIRST = ("hello", "tree")  # before values, which may be newer than the tree
-UNPAIRED, TOO_MUCH = 4401, 4429  # close codes
+UNPAIRED, CHANGED, TOO_MUCH = 4401, 4412, 4429  # close codes
 
 Answer = Callable[["Session", Message], Awaitable[dict[str, Any] | None]]
 

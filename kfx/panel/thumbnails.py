@@ -1,4 +1,7 @@
-"""Small pictures of looks as they were last seen in this show; kept in memory, never on disk."""
+"""Small pictures of looks as they were last seen in this show; kept in memory, never on disk.
+
+They show the performer on set; until then a look has the one that was drawn ahead.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,8 @@ from starlette.websockets import WebSocket
 
 from kfx import clock
 from kfx.panel.limits import Bucket
-from kfx.panel.pictures import Pictures, Viewer
+from kfx.panel.pictures import Pictures
+from kfx.panel.viewer import Viewer
 
 RATE, BURST = 200.0, 400.0  # messages a second
 MOST_GARBAGE = 20

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import io
 import json
 import tempfile
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from starlette.routing import Route
 from kfx import clock
 from kfx.errors import KfxError
 from kfx.panel.acting import Acting
+from kfx.panel.ahead import Ahead
 from kfx.panel.door import COOKIE
 from kfx.panel.library import library
 from kfx.panel.roles import Roles, Waiting
@@ -46,7 +48,10 @@ class Web:
         *,
         changed: Callable[[], None],
         says: Callable[[str], None],
+        ahead: Ahead | None = None,
     ) -> None:
+        self._ahead = ahead
+        self.pairing_url: Callable[[], str | None] = lambda: None
         self.pages = _pages()
         self.thumbnails = Thumbnails()
         self._acting, self._roles, self._folder = acting, roles, folder
@@ -65,12 +70,24 @@ class Web:
             Route("/pair", self._pair, methods=["POST"]),
             Route("/pack", self._pack, methods=["POST"]),
             Route("/thumbnail", self._thumbnail),
+            Route("/pairing.svg", self._pairing),
             Route("/{name}", self._page),
         ]
 
     async def read_library(self) -> dict[str, Any]:
         """What there is to choose from; the first time it takes long, so apart from the desk."""
         return await asyncio.get_running_loop().run_in_executor(None, library, self._folder)
+
+    def thumbnails_message(self) -> dict[str, Any]:
+        """What has a picture, by version, and how many are still to be drawn."""
+        ahead = self._ahead
+        return {
+            "t": "thumbnails",
+            "versions": {**(ahead.versions("look") if ahead else {}), **self.thumbnails.versions},
+            "effects": ahead.versions("effect") if ahead else {},
+            "left": ahead.left if ahead else 0,
+            "fault": ahead.fault if ahead else "",
+        }
 
     async def _page(self, request: Request) -> Response:
         name = request.path_params.get("name", "index.html")
@@ -113,8 +130,25 @@ class Web:
     async def _thumbnail(self, request: Request) -> Response:
         if request.scope["state"]["role"] is None:
             return Response(status_code=401)
-        data = self.thumbnails.get(request.query_params.get("name", ""))
+        asked = request.query_params
+        data = self.thumbnails.get(asked.get("name", ""))
+        if data is None and self._ahead is not None:
+            kind = "effect" if "effect" in asked else "look"
+            name = asked.get("effect") or asked.get("name", "")
+            data = await asyncio.to_thread(self._ahead.get, kind, name)
         return Response(data, media_type="image/jpeg") if data else Response(status_code=404)
+
+    async def _pairing(self, request: Request) -> Response:
+        """The QR code, for whoever sits at the machine that runs the show."""
+        import segno
+
+        state, url = request.scope["state"], self.pairing_url()
+        if state["role"] != "operator" or state["device"] is not None or url is None:
+            return Response(status_code=404)
+        out = io.BytesIO()
+        segno.make(url, micro=False).save(out, kind="svg", scale=4, border=3, light="#fff")
+        headers = {"cache-control": "no-store"}
+        return Response(out.getvalue(), media_type="image/svg+xml", headers=headers)
 
     async def _pack(self, request: Request) -> Response:
         """A preset pack that was dropped on the page; its checks are those of `kfx pack`."""

@@ -11,9 +11,11 @@ from kfx.engine.stats import Stats
 from kfx.panel.server import Panel
 from kfx.types import Frame, Shot, Tick, freeze
 from tests.desks import desk_of
+from tests.faces import face_at
 
 GRAIN = "/kfx/v1/chain/1/film/grain"
 SIZE = (640, 360)
+FACES = (face_at(200.0, 100.0),)
 
 
 def shot_of(desk, number, size=SIZE):
@@ -26,7 +28,8 @@ def shot_of(desk, number, size=SIZE):
     plate[..., 3] = 255
     now = clock.now()
     frame = Frame(freeze(plate), number, Fraction(number, 30), now)
-    return Shot(freeze(pixels), Tick(number, number / 30, 1 / 30, frame, beat=number / 15))
+    tick = Tick(number, number / 30, 1 / 30, frame, faces=FACES, beat=number / 15)
+    return Shot(freeze(pixels), tick)
 
 
 class Rolling:

@@ -8,6 +8,8 @@ import pytest
 
 from kfx import shows
 from kfx.cli import live_panel
+from kfx.engine.desk.live_show import LiveShow
+from kfx.engine.loop.switches import Switches
 from kfx.errors import KfxError, UsageError
 from kfx.panel.cues import MOST_BARS, cue_sheet
 from tests.desks import desk_of
@@ -64,7 +66,9 @@ def test_it_opens_with_the_desk_and_takes_pictures(tmp_path, monkeypatch):
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     desk, _, _ = desk_of()
-    show = shows.read(SHOW, "show.toml")
+    path = tmp_path / "show.toml"
+    path.write_text(SHOW, encoding="utf-8")
+    show = LiveShow(path, Switches(), frame_s=1 / 30)
     extra = live_panel.PanelExtra(options(str(port)), show)
     said = []
     close = extra.begins[0](SimpleNamespace(desk=desk, fault=said.append))
@@ -78,8 +82,12 @@ def test_it_opens_with_the_desk_and_takes_pictures(tmp_path, monkeypatch):
         assert extra.panel.pictures.count == 1
         with control(extra.panel) as one:
             sheet = until(one, "cues")
-            assert [row[1:3] for row in sheet["cues"]] == [["3:1", "verse"], ["5:2", ""]]
-            assert sheet["bars"][:3] == [0.0, 2.0, 4.0]
+            rows = [(row["at"], row["name"]) for row in sheet["cues"]]
+            assert rows == [("3:1", "verse"), ("5:2", "")]
+            assert sheet["bars"][:3] == [[0.0, 4], [2.0, 4], [4.0, 4]]
+            show.edits.change('0 at = "2:1"')
+            sheet = until(one, "cues")
+            assert (sheet["cues"][0]["at"], sheet["steps"]) == ("2:1", [1, 0])
             tell(one, t="set", a="/kfx/v1/panic", v=True)
             until(one, "set")
     finally:

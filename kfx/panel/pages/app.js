@@ -8,11 +8,12 @@ import { knob } from "./knobs.js";
 import { Link } from "./link.js";
 import { Looks, buttons, cancel, dialog } from "./looks.js";
 import { Picture } from "./picture.js";
+import { Takes } from "./takes.js";
 import { current, other, t, use } from "./words.js";
 
 const ROOT = "/kfx/v1/";
+const SHOWN = /^(cue\/(add|change|remove|undo|redo|go)|take\/.*)$/; // have their own place
 const FIXED = new Set(["preset", "fade", "panic", "mode", "hold", "undo", "redo", "store", "recall", "save", "revert", "load", "learn", "forget"]);
-const VIEWERS = /^\/kfx\/v1\/take\/(star|circle)$/; // what who may only look may do
 const MODES = [["live", "L"], ["bypass", "B"], ["freeze", "F"], ["black", "K"]];
 
 const link = new Link();
@@ -26,11 +27,13 @@ const register = (address, update) => {
 const chain = new Chain(link, register);
 const looks = new Looks(link);
 const cues = new Cues(link);
+const takes = new Takes(link);
 let tree = null;
 let waiting = null;
 let people = null;
 
 looks.now = (address) => values.get(address);
+cues.looks = () => tree.parameters.find((row) => row.a === `${ROOT}preset`).r;
 looks.said = (text, bad) => say(text, bad);
 const fire = (name) => link.set(ROOT + name, true);
 const mode = (name) => link.set(`${ROOT}mode`, values.get(`${ROOT}mode`) === name ? "live" : name);
@@ -44,20 +47,25 @@ function say(text, bad = false, stays = false) {
   if (text && !stays) news.gone = setTimeout(() => { news.hidden = true; }, bad ? 8000 : 3000);
 }
 
-// What is dragged is not taken from under the hand: the tree waits until it is let go of.
+// What is dragged or typed is not taken from under the hand: the tree waits until it is let go of.
+function busy() {
+  const at = document.activeElement;
+  return document.querySelector(".dragging") || at?.matches(".type") || (at?.matches(".when input") && at.value !== at.dataset.was);
+}
+
 function arrived(message) {
   waiting = message;
-  if (!document.querySelector(".dragging")) settle();
+  settle();
 }
 
 function settle() {
-  if (!waiting) return;
+  if (!waiting || busy()) return;
   const message = waiting;
   waiting = null;
   take(message);
 }
 
-for (const kind of ["pointerup", "pointercancel"]) document.addEventListener(kind, () => setTimeout(settle));
+for (const kind of ["pointerup", "pointercancel", "focusout"]) document.addEventListener(kind, () => setTimeout(settle));
 
 function take(message) {
   tree = message;
@@ -70,11 +78,14 @@ function take(message) {
   looks.steps(message.steps);
   others(rows);
   switches();
+  picture.names = message.performers;
   $("name").textContent = message.preset.name;
   $("name").title = message.preset.doc;
   cues.show();
-  cues.at(values.get(`${ROOT}song/time`) ?? 0);
-  register(`${ROOT}song/time`, (time) => cues.at(time));
+  const where = () => cues.at(values.get(`${ROOT}song/time`) ?? 0, { source: values.get(`${ROOT}song/source`), lock: values.get(`${ROOT}song/lock`) });
+  where();
+  for (const name of ["time", "source", "lock"]) register(`${ROOT}song/${name}`, where);
+  takes.show(rows, register);
   learning(values.has(`${ROOT}learn`));
   register(`${ROOT}mode`, shown);
   register(`${ROOT}hold`, shown);
@@ -85,10 +96,11 @@ function others(rows) {
   const groups = new Map();
   for (const row of rows) {
     const [first, ...rest] = row.a.slice(ROOT.length).split("/");
-    if (first === "chain" || (FIXED.has(first) && !rest.length)) continue;
+    if (SHOWN.test(row.a.slice(ROOT.length)) || first === "chain" || (FIXED.has(first) && !rest.length)) continue;
+    const may = link.role === "operator";
+    if (!may && (!row.ro || first === "cue")) continue; // nothing to look at
     if (!groups.has(first)) groups.set(first, []);
-    const may = link.role === "operator" || VIEWERS.test(row.a);
-    groups.get(first).push(may ? row : { ...row, ro: true });
+    groups.get(first).push(row);
   }
   const blocks = [...groups].map(([name, own]) => make("div", { class: "group" },
     make("h3", {}, name), ...own.map((row) => {
@@ -99,11 +111,11 @@ function others(rows) {
   $("others").replaceChildren(...(blocks.length ? blocks : [make("p", { class: "empty" }, t("no-others"))]));
 }
 
-// MIDI learn: the next knob that is touched is moved by the next control that is moved.
+// Learning: the next knob that is touched is moved by the next control that is moved.
 function learning(there) {
   $("learn")?.remove();
   if (!there || link.role !== "operator") return;
-  const one = button("MIDI", { id: "learn", class: "small", title: t("learn"), onclick: () => learn(!document.body.classList.contains("learning")) });
+  const one = button(t("learn-short"), { id: "learn", class: "small", title: t("learn"), onclick: () => learn(!document.body.classList.contains("learning")) });
   press(one, document.body.classList.contains("learning"));
   $("add").before(one);
 }
@@ -114,16 +126,20 @@ function learn(on) {
   if (on) say(t("learn-how"));
 }
 
-document.addEventListener("pointerdown", (event) => {
+// While it waits, a touched knob is learned, one touched with the other button is forgotten.
+function taught(event, what, word) {
   if (!document.body.classList.contains("learning")) return;
   const address = event.target.closest("[data-address]")?.dataset.address;
   if (!address) return;
   event.preventDefault();
   event.stopPropagation();
-  link.set(`${ROOT}learn`, address);
-  say(`${t("learn")}: ${address.split("/").slice(-2).join(" ")}`);
+  link.set(ROOT + what, address);
+  say(`${t(word)}: ${address.split("/").slice(-2).join(" ")}`);
   learn(false);
-}, true);
+}
+
+document.addEventListener("pointerdown", (event) => { if (!event.button) taught(event, "learn", "learn"); }, true);
+document.addEventListener("contextmenu", (event) => taught(event, "forget", "forgotten"), true);
 
 function switches() {
   const panic = button(t("panic"), { id: "panic", title: t("panic-doc"), onclick: () => fire("panic") });
@@ -163,15 +179,19 @@ function peopled(message) {
   const here = message.here.length;
   $("who").textContent = `${t(link.role)}${here > 1 ? ` · ${here}` : ""}`;
   $("who").title = message.here.map(([name, role]) => `${name}: ${t(role)}`).join("\n");
-  if (link.role !== "operator") return $("people").replaceChildren();
+  if (!message.devices) return $("people").replaceChildren();
   const rows = [make("h3", {}, t("people"))];
   if (!message.lan) rows.push(make("p", { class: "empty" }, t("lan-off")));
   else {
     rows.push(make("p", { class: "code" }, make("span", {}, message.lan), make("b", { class: "num" }, message.code),
-      button(t("new-code"), { class: "small", onclick: () => link.do("code") })));
+      button(t("new-code"), { class: "small", onclick: () => link.do("code") })),
+      make("img", { class: "qr", alt: t("qr"), width: 148, height: 148, src: `pairing.svg?${message.code}` }));
   }
-  for (const [id, name] of message.devices) {
-    rows.push(make("p", { class: "device" }, make("span", {}, name),
+  for (const [id, name, role] of message.devices) {
+    const plays = button(t("plays"), { class: "small", title: t("plays-doc"), "aria-label": `${t("plays")}: ${name}`,
+      onclick: () => link.do("appoint", { id, plays: role !== "operator" }) });
+    press(plays, role === "operator");
+    rows.push(make("p", { class: "device" }, make("span", {}, name), plays,
       button(t("revoke"), { class: "small", onclick: () => link.do("revoke", { id }) })));
   }
   $("people").replaceChildren(...rows);
@@ -214,7 +234,7 @@ function tab(name) {
 
 function help() {
   const rows = [["P", "panic-doc"], ["L", "live-doc"], ["B", "bypass-doc"], ["F", "freeze-doc"], ["K", "black-doc"],
-    ["Space", "k-hold"], ["W", "k-wipe"], ["D", "k-full"], ["1–8", "k-preset"], ["/", "k-add"],
+    ["Space", "k-hold"], ["W", "k-wipe"], ["S", "k-split"], ["D", "k-full"], ["1–8", "k-preset"], ["/", "k-add"],
     ["Ctrl Z / Y", "k-undo"], ["Shift", "k-drag"], ["⌫", "k-dbl"], ["↑ ↓", "k-move"]];
   dialog(t("keys"), make("table", {}, ...rows.map(([key, word]) => make("tr", {},
     make("th", { scope: "row" }, make("kbd", {}, key)), make("td", {}, t(word).replace(/ \([A-Z]\)$/, ""))))),
@@ -224,10 +244,10 @@ function help() {
 const KEYS = {
   p: () => fire("panic"), l: () => link.set(`${ROOT}mode`, "live"), b: () => mode("bypass"),
   f: () => mode("freeze"), k: () => mode("black"),
-  w: () => picture.show(picture.mode === "wipe" ? "whole" : "wipe"), d: () => picture.full(),
+  w: () => picture.flip("wipe"), s: () => picture.flip("split"), d: () => picture.full(),
   "/": () => looks.add(), "?": help,
 };
-const EVERYBODYS = new Set(["w", "d", "?"]);
+const EVERYBODYS = new Set(["w", "s", "d", "?"]);
 
 document.addEventListener("keydown", (event) => {
   const field = event.target.closest?.("input, select, textarea");
@@ -236,7 +256,8 @@ document.addEventListener("keydown", (event) => {
   const key = event.key.toLowerCase();
   const operator = link.role === "operator";
   if (event.ctrlKey || event.metaKey) {
-    const act = { z: () => fire(event.shiftKey ? "redo" : "undo"), y: () => fire("redo"), s: () => looks.save() }[key];
+    const inCues = event.target.closest?.("#cues") ? "cue/" : "";
+    const act = { z: () => fire(inCues + (event.shiftKey ? "redo" : "undo")), y: () => fire(`${inCues}redo`), s: () => looks.save() }[key];
     if (act && operator) { event.preventDefault(); act(); }
     return;
   }
@@ -294,7 +315,10 @@ link.on("minute", (message) => health.minute(message));
 link.on("status", (message) => health.status(message));
 link.on("people", peopled);
 link.on("cues", (message) => cues.take(message));
-link.on("error", ({ text, lost }) => say(lost ? t("lost") : text, true, lost));
+link.on("error", ({ text, lost, a }) => {
+  say(lost ? t("lost") : text, true, lost);
+  if (a?.startsWith(`${ROOT}cue/`)) cues.show(); // what was dragged goes back
+});
 link.on("lost", () => {
   link.lostOnce = true;
   document.body.classList.add("away");

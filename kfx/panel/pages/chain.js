@@ -54,7 +54,7 @@ export class Chain {
     }, "⠿");
     const id = `${one.effect}#${rows.filter((row) => row.a.endsWith("/solo")).indexOf(at("solo"))}`;
     const fold = button(one.effect.replaceAll("_", " "), { class: "name", title: one.doc });
-    const tag = one.when;
+    const when = this._when(one, place, id);
     const whom = one.slots && this._whom(one, place, id);
     const remove = button("✕", {
       class: "small quiet", "aria-label": `${t("remove")}: ${one.effect}`, title: t("remove"),
@@ -70,7 +70,7 @@ export class Chain {
       else body.append(control.element);
     }
     const card = make("li", { class: `link ${one.kind}`, data: { place: String(place) } },
-      make("header", {}, grip, fold, tag ? make("span", { class: "tag", title: tag }, tag) : null, whom?.toggle ?? null, solo, bypass, remove), ...(whom ? [whom.chips] : []), body);
+      make("header", {}, grip, fold, when.toggle, whom?.toggle ?? null, solo, bypass, remove), when.row, ...(whom ? [whom.chips] : []), body);
     const show = (closed) => {
       card.classList.toggle("folded", closed);
       fold.setAttribute("aria-expanded", String(!closed));
@@ -91,9 +91,28 @@ export class Chain {
     return card;
   }
 
+  // The condition under which an effect is drawn, as a text behind a button.
+  _when(one, place, id) {
+    const field = make("input", { class: "text", value: one.when, placeholder: "bar.phase < 0.5 and face.jawOpen > 0.3",
+      maxLength: 1000, spellcheck: false, autocomplete: "off", "aria-label": `${t("when")}: ${one.effect}` });
+    field.dataset.was = one.when;
+    field.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") field.value = one.when;
+      if (event.key === "Enter" || event.key === "Escape") field.blur();
+    });
+    field.addEventListener("change", () => this.link.do("when", { place, condition: field.value.trim() }));
+    const row = make("div", { class: "when" }, make("span", {}, t("when")), field);
+    const toggle = button(one.when ? `${t("if")} ${one.when}` : t("if"), {
+      class: `small cond${one.when ? " some" : ""}`, title: one.when ? `${t("when")} ${one.when}` : t("when-doc"),
+      "aria-label": `${t("when")}: ${one.effect}: ${one.when || t("always")}`,
+    });
+    this._opens(toggle, row, `when ${id}`);
+    return { toggle, row };
+  }
+
   // The button that says whom an effect draws, and the chips it opens.
   _whom(one, place, id) {
-    const chips = routing(one, this.tree.performers, (slots) => this.link.do("route", { place, slots }));
+    const chips = routing(one, Object.values(this.tree.performers), (slots) => this.link.do("route", { place, slots }));
     const said = one.slots.length ? one.slots.join(", ") : t("everybody");
     const toggle = button(`→ ${said}`, {
       class: `small whom${one.slots.length ? " some" : ""}`, title: `${t("routing")}: ${said}`,
@@ -105,9 +124,9 @@ export class Chain {
 
   // A knob that signals may move: a button beside it opens what moves it.
   _movable(control, row, name, moves, place) {
-    const editor = modulation(row, name, moves, this.tree.signals,
-      (what, more) => this.link.do(what, { place, ...more }));
-    const said = moves.length ? `${t("moved")} ${moves.map((one) => one[2]).join(" + ")}` : t("modulation");
+    const about = { signals: this.tree.signals, curves: this.tree.curves, opens: (...parts) => this._opens(...parts) };
+    const editor = modulation(row, name, moves, about, (what, more) => this.link.do(what, { place, ...more }));
+    const said = moves.length ? `${t("moved")} ${moves.map((one) => one.text).join(" + ")}` : t("modulation");
     const toggle = button("∿", {
       class: `small quiet wave${moves.length ? " on" : ""}`, title: said, "aria-label": `${t("modulation")}: ${labelOf(row)}`,
     });

@@ -63,7 +63,8 @@ export class Health {
       [t("dropped"), Object.entries(now.dropped_at).filter(([, n]) => n)
         .map(([name, n]) => `${name} ${n}`).join(", ") || t("none")],
       ...(now.governor ? [[t("gave"), now.governor.join("; ") || t("none")]] : []),
-      [t("renderer"), now.renderer],
+      [t("renderer"), `${now.renderer} · ${/llvmpipe|software|swiftshader|softpipe/i.test(now.renderer) ? "CPU" : "GPU"}`],
+      ...(now.nets ?? []).map((net) => [`${t("net")} ${net.name}`, netSaid(net)]),
       ...(now.panel ? [[t("panel"), `${t("picture-late")} ${now.panel.picture_ms.toFixed(0)} ms · ${now.panel.sockets} / ${now.panel.refused} / ${now.panel.garbage}`]] : []),
     ];
     $("figures").replaceChildren(...rows.flatMap(([name, value, bad]) => [
@@ -95,6 +96,10 @@ export class Health {
     context.stroke();
   }
 }
+
+// Where it runs, how long it took, and what it didn't run on.
+const netSaid = ({ provider, ms, hz, passed_over: passed }) =>
+  [provider, ms !== undefined && `${ms} ms`, hz && `${hz} Hz`, passed?.length ? `${t("not-on")} ${passed.join("; ")}` : ""].filter(Boolean).join(" · ");
 
 const three = (ms) => ["p50", "p95"].map((name) => (ms[name] ?? 0).toFixed(1)).join(" / ");
 

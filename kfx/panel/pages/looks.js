@@ -9,8 +9,24 @@ export class Looks {
     this.link = link;
     this.library = { presets: [], effects: [] };
     this.name = "";
-    link.on("thumbnails", ({ versions }) => { this.seen = versions; this._pictures(); });
-    this.seen = {};
+    this.eight = [];
+    this.large = (localStorage.getItem("kfx.large") ?? String(matchMedia("(pointer: coarse)").matches)) === "true";
+    link.on("eight", ({ names }) => {
+      if (String(names) === String(this.eight)) return;
+      this.eight = names;
+      this.show();
+    });
+    this.seen = {}; // look → version of its picture
+    this.effects = {};
+    this.left = 0;
+    link.on("thumbnails", (said) => {
+      this.seen = said.versions;
+      this.effects = said.effects;
+      this.left = said.left;
+      this.fault = said.fault;
+      this._pictures();
+      this.pictured?.();
+    });
     link.on("saved", (said) => { this.said(`${said.name}: ${t("saved")}`); this.read(); });
     link.on("exists", (said) => this._overwrite(said.name));
     link.on("differences", (said) => this._differences(said.rows));
@@ -47,32 +63,48 @@ export class Looks {
 
   now() {}
 
-  show() {
+  // The eight within reach first, then the others.
+  get order() {
     const all = this.library.presets;
-    $("presets").replaceChildren(...all.map((one, i) => {
+    const chosen = this.eight.map((name) => all.find((one) => one.name === name)).filter(Boolean);
+    return [...chosen, ...all.filter((one) => !chosen.includes(one))];
+  }
+
+  show() {
+    const kept = document.activeElement?.closest("#presets [data-keep]")?.dataset.keep;
+    $("presets").classList.toggle("large", this.large);
+    document.body.classList.toggle("eight", this.large);
+    const shown = this.large ? this.order.slice(0, 8) : this.order;
+    $("presets").replaceChildren(...shown.map((one, i) => {
       const seen = make("span", { class: "look-name" }, one.name.replaceAll("_", " "));
       const key = i < 8 ? make("kbd", {}, String(i + 1)) : null;
       const own = one.own ? make("span", { class: "tag" }, t("own")) : null;
-      const chosen = button("", { class: "look", title: one.doc || one.name, data: { preset: one.name } });
+      const chosen = button("", { class: "look", title: one.doc || one.name, data: { preset: one.name, keep: one.name } });
       chosen.append(make("span", { class: "look-head" }, seen, own, key),
         make("span", { class: "look-doc" }, one.doc));
       press(chosen, one.name === this.name || (one.own && one.name === this.title));
       chosen.addEventListener("click", () => this.load(one.name));
-      return chosen;
+      return make("div", { class: "look-card" }, chosen, this.large ? null : this._within(one.name));
     }));
     this._pictures();
+    if (kept) document.querySelector(`#presets [data-keep="${CSS.escape(kept)}"]`)?.focus({ preventScroll: true });
   }
 
-  // Looks as they were last seen in this show.
+  // Takes a look into the eight, or out of them.
+  _within(name) {
+    const is = this.eight.includes(name);
+    const one = button(is ? "★" : "☆", { class: "small quiet within", title: t("within"), data: { keep: `eight ${name}` },
+      "aria-label": `${t("within")}: ${name}`,
+      onclick: () => this.link.do("eight", { names: is ? this.eight.filter((other) => other !== name) : [...this.eight, name] }) });
+    press(one, is);
+    return one;
+  }
+
+  // Looks as they were last seen in this show, else as they were drawn ahead.
   _pictures() {
-    for (const one of $("presets").children) {
-      const { preset } = one.dataset;
-      const version = this.seen[preset];
-      if (!version || one.dataset.version === String(version)) continue;
-      one.dataset.version = String(version);
-      one.querySelector("img")?.remove();
-      one.prepend(make("img", { class: "thumbnail", alt: "", src: `thumbnail?name=${encodeURIComponent(preset)}&v=${version}` }));
-    }
+    for (const one of $("presets").querySelectorAll(".look")) picture(one, "name", one.dataset.preset, this.seen, this.left !== 0);
+    const said = this.fault ? `${t("no-pictures")}: ${this.fault}` : this.left ? `${t("drawing")} ${this.left}` : "";
+    if ($("drawing").textContent !== said) $("drawing").textContent = said;
   }
 
   load(name) {
@@ -89,20 +121,28 @@ export class Looks {
   }
 
   number(i) {
-    const one = this.library.presets[i];
+    const one = this.order[i];
     if (one) this.load(one.name);
   }
 
   tools(fire) {
     const one = (word, act, title = "") => button(t(word), { title, onclick: act, class: "small" });
-    $("looks-tools").replaceChildren(
+    const large = button(t("eight"), { class: "small", title: t("eight-doc"), onclick: () => {
+      this.large = !this.large;
+      localStorage.setItem("kfx.large", String(this.large));
+      press(large, this.large);
+      this.show();
+    } });
+    press(large, this.large);
+    $("looks-tools").replaceChildren(large,
       one("save", () => this.save()),
       one("save-as", () => this._saveAs(), "Ctrl+S"),
       one("revert", () => this.link.do("revert")),
       one("changes", () => this.link.do("differences")),
     );
-    this.undo = one("undo", () => fire("undo"), "Ctrl+Z");
-    this.redo = one("redo", () => fire("redo"), "Ctrl+Y");
+    const sign = (text, word, keys) => button(text, { class: "small", title: `${t(word)} (${keys})`, "aria-label": t(word), onclick: () => fire(word) });
+    this.undo = sign("↶", "undo", "Ctrl+Z");
+    this.redo = sign("↷", "redo", "Ctrl+Y");
     const kept = ["A", "B"].flatMap((place) => [
       button(`▸${place}`, { class: "small", title: `${t("store")} ${place}`, "aria-label": `${t("store")} ${place}`,
         onclick: () => this.link.set("/kfx/v1/store", place) }),
@@ -110,7 +150,7 @@ export class Looks {
         onclick: () => this.link.set("/kfx/v1/recall", place) }),
     ]);
     $("chain-tools").replaceChildren(this.undo, this.redo, ...kept,
-      button(`+ ${t("add")}`, { class: "small add", id: "add", title: "/", onclick: () => this.add() }));
+      button(`+ ${t("add-short")}`, { class: "small add", id: "add", title: `${t("add")} (/)`, "aria-label": t("add"), onclick: () => this.add() }));
   }
 
   steps([undo, redo]) {
@@ -173,6 +213,10 @@ export class Looks {
         button("", { onclick: () => choose(one.name), data: { effect: one.name } }))));
       found.forEach((one, i) => list.children[i].firstChild.append(
         make("b", {}, one.name.replaceAll("_", " ")), make("span", { class: "look-doc" }, one.doc)));
+      pictures();
+    };
+    const pictures = this.pictured = () => {
+      for (const one of list.children) picture(one.firstChild, "effect", one.firstChild.dataset.effect, this.effects, this.left !== 0);
     };
     field.addEventListener("input", show);
     field.addEventListener("keydown", (event) => {
@@ -186,10 +230,22 @@ export class Looks {
   }
 }
 
+// Puts the picture into a card, or says that it is still being drawn.
+function picture(card, key, name, versions, pending) {
+  const version = String(versions[name] ?? (pending ? "pending" : ""));
+  if ((card.dataset.version ?? "") === version) return;
+  card.dataset.version = version;
+  card.querySelector(".thumbnail")?.remove();
+  if (!version) return;
+  card.prepend(version === "pending" ? make("i", { class: "thumbnail pending", title: t("drawing-one") })
+    : make("img", { class: "thumbnail", alt: "", loading: "lazy", src: `thumbnail?${key}=${encodeURIComponent(name)}&v=${version}` }));
+}
+
 export function dialog(title, ...children) {
   const one = $("dialog");
   one.replaceChildren(make("h2", { id: "dialog-title" }, title), ...children);
   if (!one.open) one.showModal();
+  return one;
 }
 
 export const cancel = (word = t("cancel")) => button(word, { onclick: () => $("dialog").close() });

@@ -10,6 +10,7 @@ export class Picture {
     this.mode = "whole";
     this.at = 0.5; // of the wipe
     this.held = this.zoom = this.safe = this.faces = this.still = false;
+    this.names = {}; // slot → performer
     this.drawn = 0;
     this.heard = () => {};
     this._pause = 300;
@@ -48,7 +49,7 @@ export class Picture {
     const width = this.zoom ? 8192 : Math.max(160, Math.round($("frame").clientWidth * ratio));
     const said = JSON.stringify({
       width,
-      plate: this.mode === "wipe" || this.held,
+      plate: this.mode !== "whole" || this.held,
       faces: this.faces,
       paused: document.hidden || this.still,
     });
@@ -63,6 +64,10 @@ export class Picture {
     const start = 4 + view.getUint32(0);
     const head = JSON.parse(new TextDecoder().decode(new Uint8Array(data, 4, start - 4)));
     let at = start;
+    if (!head.l.length) { // asks how long the way is
+      socket.send(String(head.n));
+      return;
+    }
     try {
       const parts = head.l.map((length) => {
         const blob = new Blob([new Uint8Array(data, at, length)], { type: "image/jpeg" });
@@ -100,8 +105,22 @@ export class Picture {
       const x = Math.round(this.at * width);
       if (x > 0) context.drawImage(plate, 0, 0, x, height, 0, 0, x, height);
     }
+    if (this.mode === "split" && plate && !this.held) {
+      this._split(picture, plate, width, height);
+      return;
+    }
     if (this.safe) this._areas(width, height);
     if (this.faces) this._boxes(head.faces || [], width, height);
+  }
+
+  // The middle of the plate beside the middle of the picture.
+  _split(picture, plate, width, height) {
+    const { context } = this;
+    const half = width / 2;
+    context.drawImage(plate, width / 4, 0, half, height, 0, 0, half, height);
+    context.drawImage(picture, width / 4, 0, half, height, half, 0, half, height);
+    context.fillStyle = "#fff";
+    context.fillRect(half - 1, 0, 2, height);
   }
 
   _areas(width, height) {
@@ -128,10 +147,13 @@ export class Picture {
     for (const [slot, x0, y0, x1, y1] of faces) {
       context.strokeStyle = context.fillStyle = "#62c8f4";
       context.strokeRect(x0 * width, y0 * height, (x1 - x0) * width, (y1 - y0) * height);
-      const text = String(slot);
-      context.fillRect(x0 * width, y0 * height - letter * 1.3, letter * (text.length + 0.3), letter * 1.3);
+      const name = this.names?.[slot];
+      const text = name ? `${slot} ${name}` : String(slot);
+      const left = Math.min(x0 * width, width - letter);
+      const top = Math.max(letter * 1.3, y0 * height); // a face at the top is named inside
+      context.fillRect(left, top - letter * 1.3, context.measureText(text).width + letter * 0.6, letter * 1.3);
       context.fillStyle = "#0b0d10";
-      context.fillText(text, x0 * width + letter * 0.3, y0 * height - letter * 0.3);
+      context.fillText(text, left + letter * 0.3, top - letter * 0.3);
     }
   }
 
@@ -146,10 +168,14 @@ export class Picture {
   show(mode) {
     this.mode = mode;
     $("wipe").hidden = mode !== "wipe";
-    press(this._buttons.wipe, mode === "wipe");
+    for (const name of ["wipe", "split"]) press(this._buttons[name], mode === name);
     this._place();
     this._wish();
     this._paint();
+  }
+
+  flip(mode) {
+    this.show(this.mode === mode ? "whole" : mode);
   }
 
   toggle(name) {
@@ -171,14 +197,14 @@ export class Picture {
       ["pointerleave", false]]) hold.addEventListener(kind, () => this.hold(on));
     const toggled = (name, word, title = "") =>
       button(t(word), { title, onclick: () => this.toggle(name) });
-    const wipe = button(t("picture-wipe"), {
-      title: "W", onclick: () => this.show(this.mode === "wipe" ? "whole" : "wipe"),
+    const shown = (name, key) => button(t(`picture-${name}`), {
+      title: `${t(`k-${name}`)} (${key})`, onclick: () => this.flip(name),
     });
     this._buttons = {
-      wipe, hold, zoom: toggled("zoom", "zoom"), safe: toggled("safe", "safe"),
+      wipe: shown("wipe", "W"), split: shown("split", "S"), hold, zoom: toggled("zoom", "zoom"), safe: toggled("safe", "safe"),
       faces: toggled("faces", "faces"), still: toggled("still", "pause"),
     };
-    press(wipe, this.mode === "wipe");
+    for (const name of ["wipe", "split"]) press(this._buttons[name], this.mode === name);
     press(hold, this.held);
     for (const name of ["zoom", "safe", "faces", "still"]) press(this._buttons[name], this[name]);
     const full = button(t("full"), { title: "D", onclick: () => this.full() });

@@ -11,6 +11,8 @@ from kfx import sources
 from kfx.tracking.pose import yaw_pitch_roll
 from kfx.tracking.tracker import Tracker
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
 print("time_s,slot,yaw_deg,pitch_deg,roll_deg,mouth_gap_iod")
 with sources.open(sys.argv[1]) as source, Tracker() as tracker:
     for frame in source.frames():

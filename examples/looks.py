@@ -54,6 +54,8 @@ def tile(gpu, preset, ticks):
     return square
 
 
+if len(sys.argv) < 2:
+    sys.exit(__doc__)
 out, clips = sys.argv[1], ["performer", *sys.argv[2:]]
 looks = [presets.load("none"), *(presets.load(name) for name in presets.names())]
 looks += [presets.alone(effects.find(name)) for name in effects.names()]

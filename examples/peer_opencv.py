@@ -183,4 +183,6 @@ if __name__ == "__main__":
     from kfx import sinks, sources
     from kfx.types import Shot, StreamInfo, Tick
 
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     main(*sys.argv[1:])

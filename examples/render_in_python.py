@@ -9,6 +9,8 @@ from fractions import Fraction
 from kfx import presets, sources
 from kfx.engine import offline
 
+if len(sys.argv) != 2:
+    sys.exit(__doc__)
 preset = presets.with_settings(presets.load("supernova"), ["iris_nova.design=star"])
 out = sys.argv[1]
 stop = Fraction(1, 2)

@@ -17,9 +17,5 @@ class UsageError(KfxError):
     exit_code = 2
 
 
-class NoFace(KfxError):
-    """A face was needed and none was found."""
-
-
 class Overflow(KfxError):
     """A queue that may not drop anything is full: the disk or encoder is too slow."""

@@ -38,15 +38,18 @@ class FakeLook:
             values.append(now)
         return self.preset, values
 
-    def change(self, preset, *, seconds=0.0, beats=0.0, rebuild=False):
+    def change(self, preset, *, seconds=0.0, beats=0.0, rebuild=False, bypassed=frozenset()):
         self.changes.append((preset.name, seconds, beats, rebuild))
-        self.preset, self.bypassed = preset, frozenset()
+        self.preset, self.bypassed = preset, bypassed
 
     def set(self, place, knob, value):
         self.preset = self.preset.with_value(place, knob, value)
 
     def bypass(self, place, on):
         self.bypassed = self.bypassed | {place} if on else self.bypassed - {place}
+
+    def bypass_only(self, places):
+        self.bypassed = places
 
 
 class Heard:

@@ -6,8 +6,12 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from difflib import get_close_matches
 from importlib import import_module
+from typing import Any, NoReturn
 
 from kfx import __version__
 from kfx.errors import KfxError
@@ -40,10 +44,66 @@ _EPILOG = """examples:
 """
 
 
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line; argparse would put its usage before it, often a screenful."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"kfx: {_clear(message)}; see {self.prog} --help\n")
+
+
+def _clear(message: str) -> str:
+    """argparse's words in kfx's form, and the nearest of a list of choices before the list."""
+    place, mark, rest = message.removeprefix("argument ").partition(": invalid ")
+    if not mark:
+        return message.removeprefix("argument ")
+    place = f"{place}: " if place.startswith("-") else ""
+    kind, _, value = rest.partition(": ")
+    if kind != "choice":
+        numbers = {"float value": "number", "int value": "whole number"}
+        return f"{place}{value} is no {numbers.get(kind, kind)}"
+    value, _, listed = value.partition(" (choose from ")
+    names = [name.strip(" '\"") for name in listed.removesuffix(")").split(",")]
+    near = get_close_matches(value.strip("'"), names, 1)
+    there = f"did you mean {near[0]}?" if near else f"there are {', '.join(names)}"
+    return f"{place}there is no {value}; {there}"
+
+
+class Ended(KeyboardInterrupt):
+    """SIGTERM or a closed terminal: to end as Ctrl-C does, everything unfinished removed."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def ended(number: int, frame: object) -> NoReturn:
+    """A signal's handler: raise `Ended`; ending at once would leave half files behind."""
+    raise Ended(number)
+
+
+@contextmanager
+def signals(handler: Callable[[int, Any], object], *names: str) -> Iterator[None]:
+    """Call `handler` on the signals of these names, as far as the system knows them."""
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    if threading.current_thread() is not threading.main_thread():
+        numbers = []  # only there may handlers be set
+    # A signal that was ignored stays so: `nohup kfx render …` outlives its terminal.
+    numbers = [one for one in numbers if signal.getsignal(one) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, old in before.items():
+            signal.signal(number, old)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command line; returns the exit code: 0 good, 1 failed, 2 wrong usage."""
+    """Run a command line; returns the exit code: 0 good, 1 failed, 2 wrong usage.
+
+    Ctrl-C ends with 130, SIGTERM with 143.
+    """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="kfx",
         description="Real-time facial motion effects for music video production.",
         epilog=_EPILOG,
@@ -64,15 +124,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         if loaded:
             loaded.add_arguments(sub)
             sub.set_defaults(run=loaded.run)
+    if not arguments:
+        parser.print_help(sys.stderr)
+        parser.exit(2)
     options = parser.parse_args(arguments)
     try:
-        return int(options.run(options))
+        with signals(ended, "SIGTERM", "SIGHUP"):
+            return int(options.run(options))
     except KfxError as error:
         print(f"kfx: {error}", file=sys.stderr)
         return error.exit_code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as end:
         print("kfx: stopped", file=sys.stderr)
-        return 128 + signal.SIGINT
+        return 128 + (end.number if isinstance(end, Ended) else signal.SIGINT)
     except BrokenPipeError:
         # `kfx list effects | head`: the reader has seen enough.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

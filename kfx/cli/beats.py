@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ EPILOG = """examples:
   kfx beats song.wav --bpm 128 --first-downbeat 0.412 -o grid.json
   kfx beats song.wav --tempo-map arrangement.mid -o grid.json
   kfx beats song.wav --beats-per-bar 3 --nudge -5 -o grid.json --force
+  kfx beats song.wav --bar-shift 2 -o grid.json          the kick on 3 was taken for the 1
 """
 
 
@@ -43,6 +45,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--nudge", type=float, default=0.0, metavar="MS", help="move every beat, later is positive"
     )
+    parser.add_argument(
+        "--bar-shift", type=int, default=0, metavar="N", help="the 1 is N beats later than found"
+    )
     parser.add_argument("--json", action="store_true", help="print the grid as JSON")
     parser.add_argument("--force", action="store_true", help="replace a file that exists")
 
@@ -50,7 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from kfx.errors import KfxError, UsageError
     from kfx.sinks import landing
-    from kfx.sync import audio_file, grid
+    from kfx.sync import audio_file, beats, grid
 
     first = common.seconds_of(options.first_downbeat, "--first-downbeat")
     if options.bpm is not None and options.tempo_map:
@@ -62,8 +67,7 @@ def run(options: argparse.Namespace) -> int:
     if abs(options.nudge) > 10_000:
         raise UsageError(f"--nudge {options.nudge:g}: is outside -10000..10000 ms")
     out = Path(options.out) if options.out else None
-    if out is not None and out.exists() and not options.force:
-        raise landing.exists(options.out)
+    common.check_new(options.out, force=options.force, read=(options.song, options.tempo_map))
     with common.quiet_libraries():
         samples, rate = audio_file.load(options.song)
         length = len(samples) / rate
@@ -74,6 +78,13 @@ def run(options: argparse.Namespace) -> int:
         except KfxError as error:
             text = str(error)
             raise KfxError(text if ": " in text[:80] else f"{options.song}: {text}") from None
+    found = _shifted(found, options.bar_shift)
+    if found.source.endswith(beats.GUESS):
+        print(
+            f"kfx: {options.song}: which beat is the 1 isn't clear: listen, then --bar-shift N "
+            "moves it by beats, --bpm with --first-downbeat says it",
+            file=sys.stderr,
+        )
     found = _nudged(replace(found, audio_sha256=_sha256(options.song)), options.nudge / 1000)
     if out is not None:
         place = landing.Landing(options.out, out)
@@ -108,6 +119,23 @@ def _found(
     if options.bpm is not None:
         return grid.written(grid.steady(options.bpm, first, options.beats_per_bar), length)
     return beats.find(samples, rate, beats_per_bar=options.beats_per_bar)
+
+
+def _shifted(found: Grid, by: int) -> Grid:
+    """With the bars so many beats later; then somebody has listened."""
+    from kfx.errors import UsageError
+    from kfx.sync import beats
+
+    if not by:
+        return found
+    if abs(by) >= found.beats_per_bar:
+        raise UsageError(f"--bar-shift {by}: a bar has {found.beats_per_bar} beats")
+    if not found.downbeats or len(found.beats) < 2 * found.beats_per_bar:
+        raise UsageError(f"--bar-shift {by}: this grid has no bars to move")
+    first = found.beats.index(found.downbeats[0])
+    bars = found.beats[(first + by) % found.beats_per_bar :: found.beats_per_bar]
+    source = found.source.removesuffix(beats.GUESS)
+    return replace(found, downbeats=bars, first_downbeat=bars[0], source=source)
 
 
 def _nudged(found: Grid, by_s: float) -> Grid:

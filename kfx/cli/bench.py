@@ -20,7 +20,8 @@ with upload and read-back.
 beside the raw finder or a plain One-Euro filter.
 
 `neural`: how far the results of a net of 30, 15, 8 and 4 Hz are drawn from where they belong, in
-pixels at 720p: pasted where they were, moved by a similarity, and as kfx does it.
+pixels at 720p: pasted where they were, moved by a similarity, and as kfx does it; and what a slow
+net that never rests takes from the pictures drawn beside it.
 
 `live`: rate and latency of the loop at 720p and 1080p, beside the bare calls it can't do without,
 a loop that does the nearest by hand, and OpenSeeFace's tracker.
@@ -50,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="of each live run, or of the performer for neural (default: 8)",
     )
     parser.add_argument("--mode", choices=("latency", "exact"), default="latency", help="of live")
+    parser.add_argument(
+        "--seed", type=int, default=3, help="of the performer, for neural (default: 3)"
+    )
     parser.add_argument("--openseeface", metavar="DIR", help="its checkout, to run beside live")
 
 
@@ -85,16 +89,30 @@ def _tracking(options: argparse.Namespace) -> int:
     return 0
 
 
-def _live(options: argparse.Namespace) -> int:
-    from kfx.cli import common
-    from kfx.engine.bench import live as bench_live
+def _check_seconds(options: argparse.Namespace) -> None:
     from kfx.errors import UsageError
 
     if not 1 <= options.seconds <= 3600:
         raise UsageError(f"--seconds {options.seconds:g}: use 1..3600")
+
+
+def _live(options: argparse.Namespace) -> int:
+    from pathlib import Path
+
+    from kfx import presets
+    from kfx.cli import common
+    from kfx.engine.bench import live as bench_live
+    from kfx.errors import UsageError
+
+    _check_seconds(options)
+    checkout = options.openseeface
+    if checkout is not None and not (Path(checkout) / "tracker.py").is_file():
+        raise UsageError(f"--openseeface {checkout}: holds no tracker.py; name its checkout")
+    preset = options.names[0] if options.names else "supernova"
+    presets.load(preset)  # an unknown one is said before a minute has gone
     with common.quiet_libraries():
         result = bench_live.measure(
-            preset=options.names[0] if options.names else "supernova",
+            preset=preset,
             mode=options.mode,
             seconds=options.seconds,
             openseeface=options.openseeface,
@@ -117,10 +135,14 @@ def _live(options: argparse.Namespace) -> int:
 
 def _neural(options: argparse.Namespace) -> int:
     from kfx.cli import common
+    from kfx.engine.bench import beside
     from kfx.engine.bench import neural as bench_neural
 
+    _check_seconds(options)
     with common.quiet_libraries():
-        result = bench_neural.measure(seconds=options.seconds, progress=_progress)
+        spec = f"performer?seed={options.seed}"
+        result = bench_neural.measure(seconds=options.seconds, spec=spec, progress=_progress)
+        result["rate"] = beside.measure(progress=_progress)
     _progress("done")
     if options.json:
         print(json.dumps(result))
@@ -129,6 +151,9 @@ def _neural(options: argparse.Namespace) -> int:
         print(f"  {hz:>3} Hz  " + "  ".join(f"{name} {value:.2f}" for name, value in one.items()))
     low, high = result["yaw_deg"]
     print(f"{result['frames']} frames, yaw {low:g}..{high:g}°, {result['tracker']}")
+    rate = result["rate"]
+    each = ", ".join(f"{way} {ms:.1f} ms" for way, ms in rate["frame_ms"].items())
+    print(f"a picture beside the net: {each}; working / resting {rate['working_over_resting']:.2f}")
     return 0
 
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 
-from kfx.errors import UsageError
+from kfx.errors import KfxError, UsageError
 
 
-def add_look_arguments(parser: argparse.ArgumentParser) -> None:
-    """The preset and what may be changed in it."""
+def add_look_arguments(
+    parser: argparse.ArgumentParser, default: str = "default: supernova"
+) -> None:
+    """The preset and what may be changed in it; `default` says which it is unless it is named."""
     parser.add_argument(
         "-p",
         "--preset",
         default="supernova",
-        help="a preset's name, a .toml file, or a bare .fs shader (default: supernova); "
+        help=f"a preset's name, a .toml file, or a bare .fs shader ({default}); "
         "'none' is the clean plate",
     )
     parser.add_argument(
@@ -37,8 +40,33 @@ def add_look_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="keep hands that cross a face in front of its effects (costs a second net)",
     )
-    parser.add_argument("--report", metavar="R.json", help="write what was measured as JSON")
+    parser.add_argument(
+        "--report", metavar="R.json", type=_json_name, help="write what was measured as JSON"
+    )
     parser.add_argument("--force", action="store_true", help="replace files that exist")
+
+
+def _json_name(text: str) -> str:
+    """A report's name: anything else might be the clip, one key further."""
+    if not text.lower().endswith(".json"):
+        raise argparse.ArgumentTypeError(f"{text}: reports are written as .json")
+    return text
+
+
+def check_new(path: str | None, *, force: bool, read: Iterable[str | None] = ()) -> None:
+    """Raise `KfxError` where writing `path` would replace a file unasked, or ever one of `read`.
+
+    A sink asks the first itself; this is for what is written beside it, before anything is done.
+    """
+    from kfx.sinks import landing
+
+    if path is None:
+        return
+    landing.check_not_read(path, *read)
+    if os.path.isdir(path):
+        raise KfxError(f"{path}: is a folder; name a file in it")
+    if os.path.exists(path) and not force:
+        raise landing.exists(path)
 
 
 def add_size_argument(parser: argparse.ArgumentParser) -> None:
@@ -56,9 +84,12 @@ def seconds_of(text: str | None, option: str) -> Fraction | None:
     """``12.5`` or ``1:02.5`` → seconds. Raises `UsageError`."""
     if text is None:
         return None
+    parts = text.split(":")
+    if len(parts) > 3:  # hours:minutes:seconds:frames would be read as something else
+        raise UsageError(f"{option}: {text!r} looks like timecode; write seconds: 12.5 or 1:02.5")
     try:
         seconds = Fraction(0)
-        for part in text.split(":"):
+        for part in parts:
             seconds = seconds * 60 + Fraction(part)
     except (ValueError, ZeroDivisionError):
         raise UsageError(f"{option}: {text!r} is no time; write 12.5 or 1:02.5") from None
@@ -77,6 +108,8 @@ def quiet_libraries() -> Iterator[None]:
     if os.environ.get("KFX_NOISY"):
         yield
         return
+    # "Matplotlib is building the font cache": MediaPipe brings it along, nothing is drawn by it.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     kept = os.dup(2)
     shown = os.fdopen(os.dup(kept), "w", buffering=1, encoding="utf-8", errors="replace")
     nowhere = os.open(os.devnull, os.O_WRONLY)

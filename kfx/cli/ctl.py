@@ -10,14 +10,14 @@ from typing import Any
 
 DESCRIPTION = """Control a running kfx live from a shell or a script.
 
-An address may be written without /kfx/v1: film/grain, chain/0/film/grain, preset, mode.
+An address may be written without /kfx/v1: film/grain, chain/3/film/grain, preset, mode.
 Behind …/norm a value is 0..1 of its range. `kfx ctl list` names all addresses.
 """
 EPILOG = """examples:
   kfx ctl list film                    the addresses below film, with values and ranges
   kfx ctl get film/grain
   kfx ctl set film/grain 0.1
-  kfx ctl set chain/0/film/grain/norm 0.5
+  kfx ctl set chain/3/film/grain/norm 0.5
   kfx ctl preset rnb_neon --fade 2     cross-fade to a preset in two seconds
   kfx ctl cue chorus                   go to a cue; without a name the next one
   kfx ctl panic                        the clean plate, now; kfx ctl set mode live ends it
@@ -64,6 +64,7 @@ def run(options: argparse.Namespace) -> int:
     from kfx.sync.oscquery_client import Client
 
     with Client(options.host, options.port) as show:
+        _check_playing(show, options)
         if options.action == "get":
             _get(show, options.address, as_json=options.json)
         elif options.action == "set":
@@ -80,6 +81,19 @@ def run(options: argparse.Namespace) -> int:
         else:
             show.set(full(options.action))
     return 0
+
+
+def _check_playing(show: Any, options: argparse.Namespace) -> None:
+    """Raise `UsageError` where an address is missing only for what kfx live was started without."""
+    from kfx.errors import UsageError
+
+    wanted = full(CUE_GO) if options.action == "cue" else full(getattr(options, "address", ""))
+    for place, remedy in (
+        (full(CUE_GO), "no show is played; start it by kfx live -s SHOW.toml"),
+        (full("learn"), "no MIDI is listened to; start it by kfx live --midi PORT"),
+    ):
+        if wanted == place and not any(one["FULL_PATH"] == place for one in show.methods()):
+            raise UsageError(f"{place}: {remedy}")
 
 
 def full(address: str) -> str:

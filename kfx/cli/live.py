@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
 import signal
+import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kfx.cli import common, live_inputs, live_panel, live_show
+from kfx.cli import common, live_again, live_inputs, live_panel, live_show
 
 DESCRIPTION = """Run a source through a preset into any number of sinks until Ctrl-C.
 
@@ -19,6 +21,7 @@ EPILOG = """examples:
   kfx live -i camera:0 -p supernova -o vcam -o preview
   kfx live -i 'camera:FaceTime?size=1920x1080&fps=60' -p supernova -o vcam -o osc://10.0.0.5:9000
   kfx live -i clip.mp4 --loop -p supernova -o preview
+  kfx live -i rtsp://10.0.0.7/live -p supernova -o vcam     also srt:// udp:// http://
   kfx live -i camera:0 -p supernova -o take.mov --mode exact --rate 24000/1001
   kfx live -i performer -p supernova -o null --seconds 10 --report live.json
   kfx live -i camera:0 -p supernova -o vcam --supervise     for twelve hours on set
@@ -27,7 +30,8 @@ EPILOG = """examples:
   kfx live -i camera:0 -p supernova -o vcam --osc-in 0.0.0.0:9600 --allow 10.0.0.7
   kfx live -i camera:0 -p supernova -o vcam --panel 0.0.0.0:8770   tablets pair and look
 
-While it runs, kfx ctl sets anything, and saving the preset's file changes the look.
+While it runs, kfx ctl sets anything, and saving the preset's file changes the look. Sound isn't
+passed on: delay it by the latency that the screen tells; kfx render keeps a file's own.
 """
 
 
@@ -47,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--mode",
         choices=("exact", "latency"),
         help="exact: landmarks of the frame shown; latency: the newest frame at once, landmarks "
-        "predicted to it (default: latency for a camera, exact for files and recordings)",
+        "predicted to it (default: latency for a camera or stream, exact for files and recordings)",
     )
     parser.add_argument(
         "--rate", metavar="FPS", help="pictures sent a second, whatever the source's rate is"
@@ -82,28 +86,33 @@ def run(options: argparse.Namespace) -> int:
 
     from kfx import presets, sinks, sources
     from kfx.errors import UsageError
+    from kfx.sinks import landing
 
     size = common.size_of(options.size)
     rate = sources.parse_rate(options.fps, "--fps") if options.fps else None
     out_rate = sources.parse_rate(options.rate, "--rate") if options.rate else None
     for spec in options.out:
         sinks.kind_of(spec)
+        landing.check_not_read(spec, sources.parse(options.input).rest)
     if options.seconds is not None and options.seconds <= 0:
         raise UsageError(f"--seconds {options.seconds:g}: must be more than 0")
     preset = presets.with_settings(presets.load(options.preset), options.set)
     kind = sources.parse(options.input, size=size, rate=rate).kind
     recorded = options.take or any(sinks.kind_of(spec) == "file" for spec in options.out)
+    for folder in (options.take, options.report and os.path.dirname(options.report)):
+        _check_writable(folder)
     inputs = live_inputs.inputs_of(options)
     pins = common.pins_of(options.pin)
-    mode = options.mode or ("latency" if kind == "camera" and not recorded else "exact")
+    incoming = kind in ("camera", "stream")
+    mode = options.mode or ("latency" if incoming and not recorded else "exact")
 
     if options.supervise:
         from kfx.engine.loop import supervisor
 
         if not supervisor.supervised():
             return supervisor.run(sys.argv[1:])
-    stop = threading.Event()
-    with _ended_by_signals(stop), common.quiet_libraries():
+    stop, begun = threading.Event(), threading.Event()
+    with _ended_by_signals(stop, begun), common.quiet_libraries():
         from kfx.cli.live_keys import Keys
         from kfx.cli.live_screen import Screen
         from kfx.engine import live, stats
@@ -117,6 +126,7 @@ def run(options: argparse.Namespace) -> int:
         inputs, preset = extras.inputs(inputs), extras.preset or preset
         frame_s, panel = extras.frame_s, live_panel.PanelExtra(options, extras.show)
         begins = [*extras.begins, *panel.begins]
+        preset = live_again.look(preset, switches, begins, cues=extras.looks)
         with (
             Session(inputs, switches, frame_s=frame_s, extras=begins) as session,
             Keys(switches, stop) as keys,
@@ -124,7 +134,10 @@ def run(options: argparse.Namespace) -> int:
         ):
 
             def ready(stats: Stats, sinks: list[Sink]) -> None:
+                begun.set()
                 session.ready(stats)
+                if (desk := session.desk) is not None:
+                    screen.title = lambda: desk.preset.name
                 panel.ready(stats)
                 screen.ready(stats, sinks, panel=panel.url)
 
@@ -163,20 +176,36 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
+def _check_writable(folder: str | None) -> None:
+    """What is written at the end of a show, or beside it, should be refused at its start."""
+    if not folder:
+        return
+    from kfx.sinks import landing
+
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise landing.failure(folder, error) from None
+
+
 @contextmanager
-def _ended_by_signals(stop: threading.Event) -> Iterator[None]:
-    """Ctrl-C, SIGTERM and a closed terminal end the show, files finished; Ctrl-C twice at once."""
+def _ended_by_signals(stop: threading.Event, begun: threading.Event) -> Iterator[None]:
+    """Ctrl-C, SIGTERM and a closed terminal end the show, files finished; Ctrl-C twice at once.
+
+    Before the show has `begun` there is nothing to finish: what is being loaded is left.
+    """
+
+    from kfx.cli import Ended, signals
 
     def end(number: int, frame: object) -> None:
-        if number == signal.SIGINT and stop.is_set():
-            raise KeyboardInterrupt
+        hurried = stop.is_set() or not begun.is_set()
         stop.set()
+        if hurried and number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if not begun.is_set():
+            raise Ended(number)
 
-    names = ("SIGINT", "SIGTERM", "SIGHUP")  # the last one isn't known to Windows
-    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    before = {number: signal.signal(number, end) for number in numbers}
-    try:
+    with signals(end, "SIGINT", "SIGTERM", "SIGHUP"):
         yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)

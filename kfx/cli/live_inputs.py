@@ -34,6 +34,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--midi-map", metavar="FILE", help="which control moves what; written by learning"
     )
     group.add_argument(
+        "--osc-map", metavar="FILE", help="which OSC fader moves what; written by learning"
+    )
+    group.add_argument(
         "--sync",
         action="append",
         default=[],
@@ -45,7 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--song", metavar="SOUND", help="the song's file: looks hear it where the clock stands"
     )
-    group.add_argument("--audio", metavar="DEVICE", help="a sound input that looks hear")
+    group.add_argument(
+        "--audio",
+        metavar="DEVICE",
+        help="a sound input that looks hear; DEVICE?channel=1 is one of its channels, beside "
+        "--sync 'ltc:DEVICE?channel=2'",
+    )
     group.add_argument(
         "--lead-ms",
         type=float,
@@ -60,7 +68,7 @@ def inputs_of(options: argparse.Namespace) -> Inputs:
     from kfx import sync
     from kfx.engine.desk.session import Inputs
     from kfx.errors import UsageError
-    from kfx.sync import osc_in
+    from kfx.sync import audio_live, osc_in
     from kfx.sync.controls import AllowList
     from kfx.sync.oscquery_client import PORT
 
@@ -73,8 +81,12 @@ def inputs_of(options: argparse.Namespace) -> Inputs:
                          "network too, e.g. --osc-in 0.0.0.0:9600")  # fmt: skip
     if options.midi_map and not options.midi:
         raise UsageError("--midi-map: name the controller too, by --midi PORT")
+    if options.osc_map and options.osc_in == OFF:
+        raise UsageError(f"--osc-map: belongs to OSC, and --osc-in is {OFF}")
     if options.song and options.audio:
         raise UsageError("--song and --audio: give one of them")
+    if options.audio is not None:
+        audio_live.parse(options.audio)
     if not -1000.0 <= options.lead_ms <= 1000.0:
         raise UsageError(f"--lead-ms {options.lead_ms:g}: is outside -1000..1000")
     for spec in options.sync:
@@ -85,6 +97,7 @@ def inputs_of(options: argparse.Namespace) -> Inputs:
         allow=tuple(options.allow),
         midi=options.midi,
         midi_map=options.midi_map,
+        osc_map=options.osc_map,
         sync=tuple(options.sync),
         bpm=options.bpm,
         grid=options.grid,

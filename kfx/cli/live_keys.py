@@ -21,6 +21,7 @@ KEYS = {
     " ": "compare",
     "q": "quit",
 }
+_CONSOLE_S = 0.02
 _LOOK_S = 0.25  # how soon the thread notices that the show is over
 
 
@@ -48,8 +49,7 @@ def press(key: str, switches: Switches, stop: threading.Event) -> bool:
 class Keys:
     """``with Keys(switches, stop) as keys:`` reads single keys while stdin is a terminal.
 
-    The terminal is as it was again afterwards. `active` is False where there is none, or on a
-    system whose terminal can't be read key by key.
+    The terminal is as it was again afterwards. `active` is False where there is none.
     """
 
     def __init__(self, switches: Switches, stop: threading.Event) -> None:
@@ -60,6 +60,11 @@ class Keys:
         self._thread = threading.Thread(target=self._run, name="kfx-keys", daemon=True)
 
     def __enter__(self) -> Keys:
+        if sys.platform == "win32":
+            if sys.stdin is not None and sys.stdin.isatty():
+                self.active = True
+                self._thread.start()
+            return self
         try:
             import termios
             import tty
@@ -80,14 +85,19 @@ class Keys:
     ) -> None:
         if not self.active:
             return
-        import termios
-
         self._over.set()
         self._thread.join(2 * _LOOK_S)
+        if self._before is None:  # Windows changes nothing of its terminal
+            return
+        import termios
+
         with contextlib.suppress(OSError, termios.error):
             termios.tcsetattr(self._file, termios.TCSADRAIN, self._before)
 
     def _run(self) -> None:
+        if sys.platform == "win32":
+            self._run_console()
+            return
         while not self._over.is_set():
             ready, _, _ = select.select([self._file], [], [], _LOOK_S)
             if not ready:
@@ -97,6 +107,14 @@ class Keys:
                 return
             for key in text:
                 press(key, self._switches, self._stop)
+
+    def _run_console(self) -> None:
+        """A Windows console can't be waited for: it is asked, often enough for a panic."""
+        import msvcrt
+
+        while not self._over.wait(_CONSOLE_S):
+            while msvcrt.kbhit():  # type: ignore[attr-defined]
+                press(msvcrt.getwch(), self._switches, self._stop)  # type: ignore[attr-defined]
 
 
 def _in_background(terminal: int) -> bool:

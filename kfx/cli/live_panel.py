@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 from kfx.errors import KfxError, UsageError
 
 if TYPE_CHECKING:
+    from kfx.engine.desk.live_show import LiveShow
     from kfx.engine.desk.session import Session
     from kfx.engine.stats import Stats
     from kfx.panel.pictures import Pictures
     from kfx.panel.server import Panel
-    from kfx.shows import Show
 
 OFF = "off"
 LOOPBACK, PORT = "127.0.0.1", 8770
@@ -50,7 +50,7 @@ class PanelExtra:
     Raises `UsageError` for an option that can't be understood.
     """
 
-    def __init__(self, options: argparse.Namespace, show: Show | None = None) -> None:
+    def __init__(self, options: argparse.Namespace, show: LiveShow | None = None) -> None:
         self._asked_for = options.panel is not None
         self._address, self._show = address_of(options.panel), show
         self.panel: Panel | None = None
@@ -73,6 +73,7 @@ class PanelExtra:
         return self.panel.url if self.panel else None
 
     def _begin(self, session: Session) -> Callable[[], None]:
+        from kfx.panel.ahead import Ahead, cache_folder
         from kfx.panel.server import Panel
 
         assert self._address is not None
@@ -86,6 +87,8 @@ class PanelExtra:
                 port=port,
                 tokens=tokens(),
                 says=session.fault,
+                ahead=Ahead(Path.cwd(), cache_folder()),
+                nets=lambda: getattr(session.look, "nets", []),
             )
             panel.__enter__()
         except KfxError as error:
@@ -95,7 +98,8 @@ class PanelExtra:
             return lambda: None
         self.panel = panel
         if self._show is not None:
-            panel.play(self._show)
+            self._show.heard.append(lambda show: panel.play(show.show, show.edits.steps))
+            panel.play(self._show.show, self._show.edits.steps)
         if panel.pairing_url:
             print(qr(panel.pairing_url), file=sys.stderr)
             print(f"panel: {panel.lan_url}  code {panel.roles.code}", file=sys.stderr, flush=True)

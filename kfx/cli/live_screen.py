@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -37,7 +38,8 @@ class Screen:
     """
 
     def __init__(self, title: str, *, keys: bool = False, plain: bool = False) -> None:
-        self._title, self._keys = title, keys
+        self.title: Callable[[], str] = lambda: title  # of the look that is shown
+        self._keys = keys
         self._told: set[str] = set()
         self._stats: Stats | None = None
         self._urls: list[tuple[str, str]] = []
@@ -95,7 +97,7 @@ class Screen:
         while not self._over.wait(EVERY_S):
             snapshot = self._stats.snapshot()
             self._live.update(
-                status(snapshot, self._title, urls=self._urls, keys=self._keys), refresh=True
+                status(snapshot, self.title(), urls=self._urls, keys=self._keys), refresh=True
             )
 
     def _news(self, stats: Stats) -> None:

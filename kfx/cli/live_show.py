@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kfx.engine.desk.live_show import LiveShow
     from kfx.engine.desk.session import Inputs, Session
     from kfx.engine.loop.switches import Switches
     from kfx.engine.takes.take_recorder import TakeRecorder
     from kfx.presets import Preset
-    from kfx.shows import Show
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,6 +36,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--project", default="", help="written into each take")
     group.add_argument("--scene", default="", help="written into each take")
     group.add_argument("--camera", default="", metavar="NAME", help="written into each take")
+    group.add_argument(
+        "--consent",
+        action="append",
+        default=[],
+        metavar="WHO=ID",
+        help="id of a performer's consent record, or the record (.json, with an id): written into "
+        "each take; WHO is a name of --pin or a slot, an ID alone is everybody's",
+    )
 
 
 class Extras:
@@ -56,6 +64,8 @@ class Extras:
             self._show = LiveShow(options.show, switches, frame_s=frame_s)
             self.begins.append(self._show.extra)
         self.takes: TakeRecorder | None = None
+        if options.take is None and options.consent:
+            raise UsageError("--consent: is written into takes; add --take DIR")
         if options.take is not None:
             self.takes = self._recorder(options)
             self.begins.append(live_takes.extra(self.takes))
@@ -63,6 +73,7 @@ class Extras:
     def _recorder(self, options: argparse.Namespace) -> TakeRecorder:
         from kfx.engine.takes.take_files import About
         from kfx.engine.takes.take_recorder import TakeRecorder
+        from kfx.takes import consent
 
         show = self._show.show if self._show else None
         about = About(
@@ -74,15 +85,22 @@ class Extras:
             offset_s=show.offset_s if show else None,
             drop=bool(show and show.offset and ";" in show.offset),
             picture=f".{options.take_picture}",
+            consents=consent.parse(options.consent),
         )
         return TakeRecorder(
             Path(options.take), options.slate, rolls=not options.standby, about=about
         )
 
     @property
-    def show(self) -> Show | None:
+    def show(self) -> LiveShow | None:
         """The show with its cues, where there is one."""
-        return self._show.show if self._show else None
+        return self._show
+
+    @property
+    def looks(self) -> tuple[Preset, ...]:
+        """All looks of the show's cues; none without a show."""
+        timeline = self._show.conductor.timeline if self._show else None
+        return tuple(one.preset for one in timeline.looks) if timeline else ()
 
     @property
     def preset(self) -> Preset | None:

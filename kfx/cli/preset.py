@@ -43,6 +43,7 @@ def run(options: argparse.Namespace) -> int:
 def _new(options: argparse.Namespace) -> int:
     from kfx import effects, presets
     from kfx.errors import KfxError, UsageError
+    from kfx.sinks import landing
 
     path = Path(options.file)
     if path.suffix != ".toml":
@@ -58,10 +59,7 @@ def _new(options: argparse.Namespace) -> int:
         text = f'version = {presets.VERSION}\ndoc = "{path.stem}"\n'
         text += "".join(_link_text(spec) for spec in specs)
     presets.read(text, str(path), path.stem)  # a file that a preset names may not be there
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise KfxError(f"{path}: {error.strerror or error}; is its folder there?") from error
+    landing.write(str(path), text)
     print(f"wrote {path}")
     return 0
 

@@ -26,7 +26,8 @@ class Bar:
 
     def __init__(self, title: str) -> None:
         self._title = title
-        self._started = self._told = clock.now()
+        self._told = clock.now()
+        self._first: tuple[float, int] | None = None
         console = Console(file=sys.stderr)
         self._rich: Progress | None = None
         if console.is_terminal:
@@ -34,7 +35,7 @@ class Bar:
                 TextColumn("{task.description}"),
                 BarColumn(),
                 MofNCompleteColumn(),
-                TextColumn("{task.fields[fps]:.0f} fps"),
+                TextColumn("{task.fields[fps]:.3g} fps"),
                 TimeElapsedColumn(),
                 TextColumn("left"),
                 TimeRemainingColumn(),
@@ -55,11 +56,15 @@ class Bar:
 
     def __call__(self, done: int, total: int | None) -> None:
         now = clock.now()
-        fps = done / max(1e-6, now - self._started)
+        if self._first is None:  # opening and compiling took long and say nothing of the rest
+            self._first = now, done
+        started, before = self._first
+        fps = (done - before) / max(1e-6, now - started)
         if self._rich:
             self._rich.update(self._task, completed=done, total=total, fps=fps)
         elif now - self._told > PLAIN_EVERY_S:
             self._told = now
+            speed = f", {fps:.3g} fps" if fps else ""
             left = f", {(total - done) / fps:.0f} s left" if total and fps else ""
             of = f" of {total}" if total else ""
-            print(f"{self._title}: {done}{of} frames, {fps:.0f} fps{left}", file=sys.stderr)
+            print(f"{self._title}: {done}{of} frames{speed}{left}", file=sys.stderr)

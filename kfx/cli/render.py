@@ -22,7 +22,8 @@ written beside the target and renamed when it is whole: a failure or Ctrl-C leav
 outputs: out.mp4 (H.264), out.mov (ProRes 4444), frames/%06d.png
 
 --aov writes what the shaders know of the face beside OUT, one numbered file per frame, for
-compositing: out.uv.000000.png and so on. Faces as shown, after all motion effects.
+compositing: out.uv.001001.png and so on. Faces as shown, after all motion effects. The first
+frame of a file is 1001, also in its tracks; those of a sequence keep their numbers.
   uv      R G: UV on the canonical face, v up · B: (slot + 0.5) / 8 · A: coverage
   normal  R G B: normal to the camera, x right, y up, -1..1 · A: coverage
   motion  R G: pixels moved since the frame before, x right, y up · A: coverage
@@ -40,7 +41,7 @@ EPILOG = """examples:
   kfx render take3.mov -s show.toml -o out.mov             by the clip's timecode, or from 0
   kfx render take3.mov -s show.toml -o out.mov --ltc       by the LTC on its sound
   kfx render take3.mov -s show.toml -o out.mov --ltc playback.wav
-  kfx render takes/A001_T03 -o again.mov               a take with the look it began with
+  kfx render takes/A001_T03 -o again.mov                   a take as it was shown, cue by cue
   kfx render takes/A001_T03 -p other -o other.mov          a take with another look
   kfx render take3.mov -p mv.toml -o out.mov --song song.wav --grid song.json --song-start 2.5
 """
@@ -49,7 +50,7 @@ EPILOG = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("input", metavar="INPUT", help="a source, or a take: see kfx list sources")
     parser.add_argument("-o", "--out", required=True, metavar="OUT", help="the file to write")
-    common.add_look_arguments(parser)
+    common.add_look_arguments(parser, "default: supernova; of a take its own look, as it was shown")
     parser.set_defaults(preset=None)  # a take has its own
     common.add_size_argument(parser)
     parser.add_argument("--from", dest="start", metavar="S", help="first second to render")
@@ -86,8 +87,12 @@ def run(options: argparse.Namespace) -> int:
     from kfx import presets, sinks, sources
     from kfx.engine import aov_names
     from kfx.errors import UsageError
+    from kfx.sinks import landing
     from kfx.takes import FILE
 
+    read = (options.input, options.song, options.grid, options.show, options.ltc)
+    landing.check_not_read(options.out, *read)
+    common.check_new(options.report, force=options.force, read=(*read, options.out))
     if (Path(options.input) / FILE).is_file() or Path(options.input).name == FILE:
         return render_take.run(options)
     size = common.size_of(options.size)
@@ -104,8 +109,8 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError("--ltc: says where a show is; name it by --show, or use --sync ltc:FILE")
     preset = presets.with_settings(presets.load(options.preset or "supernova"), options.set)
     request = sources.parse(options.input)
-    if request.kind == "camera":
-        raise UsageError(f"{options.input}: a camera can't be rendered; use kfx live")
+    if request.kind in ("camera", "stream"):
+        raise UsageError(f"{options.input}: what is live can't be rendered; use kfx live")
     if request.kind == "performer" and stop is None:
         raise UsageError("performer: it never ends; add --to SECONDS")
 

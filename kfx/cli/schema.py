@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-from pathlib import Path
 
 DESCRIPTION = "Print the JSON Schema of preset files: editors complete and check knobs with it."
 EPILOG = """examples:
@@ -15,20 +14,20 @@ EPILOG = """examples:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", metavar="FILE", help="write it here instead")
+    parser.add_argument("-o", "--out", metavar="FILE", help="write it here instead")
+    parser.add_argument("--force", action="store_true", help="replace a file that exists")
 
 
 def run(options: argparse.Namespace) -> int:
-    from kfx.errors import KfxError
+    from kfx.cli import common
     from kfx.presets.schema import schema
+    from kfx.sinks import landing
 
+    common.check_new(options.out, force=options.force)
     text = json.dumps(schema(), indent=1, ensure_ascii=False)
-    if options.output is None:
+    if options.out is None:
         print(text)
         return 0
-    try:
-        Path(options.output).write_text(text + "\n", encoding="utf-8")
-    except OSError as error:
-        raise KfxError(f"{options.output}: {error.strerror or error}") from error
-    print(f"wrote {options.output}")
+    landing.write(options.out, text + "\n")
+    print(f"wrote {options.out}")
     return 0

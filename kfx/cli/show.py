@@ -27,6 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     from kfx import effects, presets
     from kfx.errors import UsageError
+    from kfx.presets.comparing import value_text
 
     name = options.name
     if name in show_cues.WORDS:
@@ -43,7 +44,7 @@ def run(options: argparse.Namespace) -> int:
         return 0
     print(f"{effect.name} ({effect.kind}): {effect.doc}\n{effect.where}\n")
     rows = [
-        (knob, _text(one.default, one), one.range_text, one.unit, one.doc)
+        (knob, value_text(one.default, one), one.range_text, one.unit, one.doc)
         for knob, one in effect.knobs.items()
     ]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
@@ -79,12 +80,3 @@ def _plan_text(preset: Any) -> str:
     if plan.face_images:
         lines.append(f"  reads {', '.join(plan.face_images)}, drawn once a frame")
     return "\n".join(lines) or "  nothing is drawn: the plate passes untouched"
-
-
-def _text(value: Any, knob: Any) -> str:
-    labels, options = getattr(knob, "labels", ()), getattr(knob, "options", ())
-    if labels and value in options:
-        return str(labels[options.index(value)])
-    if isinstance(value, tuple):
-        return "[" + ", ".join(f"{one:g}" for one in value) + "]"
-    return f"{value:g}" if isinstance(value, float) else str(value).lower()

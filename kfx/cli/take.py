@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-DESCRIPTION = """List, circle or annotate takes.
+DESCRIPTION = """List, circle or annotate takes, or say whose consent they stand on.
 
 A take is a folder with take.json, the clean plate, the picture, tracks, clock and controls. Render
 it again with another look: kfx render takes/A001_T01 -p other -o other.mov
@@ -18,13 +18,17 @@ EPILOG = """examples:
   kfx take circle takes/A001_T03
   kfx take circle takes/A001_T03 --off
   kfx take note takes/A001_T03 "eyes too early in the second chorus" --by director
+  kfx take consent takes/A001_T03 lead=KFX-2026-014        by name, or by slot: 0=…
+  kfx take consent takes/A001_T03 lead=consents/lead.json  its id, and the record's SHA-256
 """
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("action", choices=("list", "circle", "note"))
+    parser.add_argument("action", choices=("list", "circle", "note", "consent"))
     parser.add_argument("place", metavar="DIR", help="list: the folder of takes; else one take")
-    parser.add_argument("text", nargs="?", metavar="TEXT", help="note: what is to be said")
+    parser.add_argument(
+        "text", nargs="?", metavar="TEXT", help="note: what is to be said; consent: WHO=ID"
+    )
     parser.add_argument("--by", default="", metavar="WHO", help="note: who says it")
     parser.add_argument("--at", default="", metavar="TC", help="note: the timecode it is about")
     parser.add_argument("--off", action="store_true", help="circle: take the mark away")
@@ -41,6 +45,13 @@ def run(options: argparse.Namespace) -> int:
     if options.action == "circle":
         take.circle(not options.off)
         said = "no longer circled" if options.off else "circled"
+    elif options.action == "consent":
+        from kfx.takes import consent
+
+        if not options.text:
+            raise UsageError("kfx take consent: say whose: kfx take consent TAKE lead=KFX-2026-014")
+        given = take.consent(consent.parse([options.text]))
+        said = f"consent of {', '.join(one or 'everybody' for one in given)} is on record"
     else:
         if not options.text or not options.text.strip():
             raise UsageError("kfx take note: say something: kfx take note TAKE 'good light'")
@@ -75,6 +86,7 @@ def _list(options: argparse.Namespace) -> int:
                 "fps": data["fps"],
                 "preset": (data.get("preset") or {}).get("name"),
                 "warnings": data.get("warnings", []),
+                "gave_up": take.gave_up,
                 "notes": take.notes,
             }
         )
@@ -90,6 +102,8 @@ def _list(options: argparse.Namespace) -> int:
             print(f"    {note.get('at', '')} {who}{note['text']}".rstrip())
         for text in one["warnings"]:
             print(f"    warning: {text}")
+        for text in one["gave_up"]:
+            print(f"    gave up: {text}")
     if not found and not faults:
         print(f"{options.place}: no takes")
     return 1 if faults else 0

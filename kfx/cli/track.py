@@ -11,7 +11,7 @@ DESCRIPTION = """Track the faces of INPUT and write them as CSV.
 
 --format csv (default): one row per frame and face, 478 landmarks, ready for pandas or a rig
   # kfx-landmarks v1; size=1920x1080; origin=top-left; fps=24000/1001; start_tc=01:02:03:04
-  frame      1001 is the first frame of the file; --from keeps the numbers
+  frame      1001 is the first frame of a file, a sequence keeps its own; --from changes neither
   tc         timecode of the file, else counted from 00:00:00:00
   song_bar, song_beat   counted from 1, with --bpm; else empty
   face_id    0-7, the same for a performer as long as they can be told
@@ -66,8 +66,8 @@ def run(options: argparse.Namespace) -> int:
     if options.bpm is not None and not 1 <= options.bpm <= 1000:
         raise UsageError(f"--bpm {options.bpm:g}: is outside 1..1000 beats a minute")
     request = sources.parse(options.input)
-    if request.kind == "camera":
-        raise UsageError(f"{options.input}: a camera can't be tracked into a file; use kfx live")
+    if request.kind in ("camera", "stream"):
+        raise UsageError(f"{options.input}: a live source; kfx live tracks it")
     if request.kind == "performer" and stop is None:
         raise UsageError("performer: it never ends; add --to SECONDS")
 

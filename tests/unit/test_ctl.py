@@ -80,6 +80,8 @@ def test_a_presets_file_is_found_from_the_shells_own_folder(run, show, tmp_path,
 
 
 def test_cues(run, show):
+    nothing = "kfx: /kfx/v1/cue/go: no show is played; start it by kfx live -s SHOW.toml"
+    assert run("cue") == run("cue", "chorus") == (2, "", nothing)
     gone = []
     show[0].register(Parameter("/kfx/v1/cue/go", "event"), gone.append)
     show[0].register(
@@ -106,6 +108,7 @@ def test_the_list(run, show):
     ("words", "said"),
     [
         (("get", "nope"), "/kfx/v1/nope: there is no such address; see: kfx ctl list"),
+        (("set", "learn", "film/grain"), "/kfx/v1/learn: no MIDI is listened to; start it by"),
         (("get", "chain"), "is no value"),
         (("list", "nope"), "no such address"),
         (("set", "film/grain", "7"), "7 is outside 0..0.2"),

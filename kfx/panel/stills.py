@@ -199,7 +199,7 @@ def lowest_priority() -> None:
         kernel.SetPriorityClass(kernel.GetCurrentProcess(), idle)
         return
     with contextlib.suppress(OSError):
-        os.nice(19)
+        os.setpriority(os.PRIO_PROCESS, 0, 19)
     if hasattr(os, "SCHED_IDLE"):
         with contextlib.suppress(OSError):
             os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))

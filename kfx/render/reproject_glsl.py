@@ -37,7 +37,7 @@ vec3 around(vec2 at, float step) {  // the plate at pixel `at`, y down, without 
 float like_skin(vec3 seen, vec3 own) {
     float sum = dot(seen, vec3(1.0)) + 0.02, all = dot(own, vec3(1.0)) + 0.02;
     vec2 away = seen.rg / sum - own.rg / all;
-    if (away.r > 0.0) away *= 0.5;
+    if (away.r > 0.0) away *= 0.3;
     float chroma = 1.0 - smoothstep(CHROMA_LOW, CHROMA_HIGH, length(away));
     return chroma * smoothstep(LUMA_LOW, LUMA_HIGH, sum / all);
 }

@@ -154,7 +154,7 @@ def test_missing_blendshapes_are_said_at_once(tmp_path, monkeypatch, capsys):
     ("words", "says"),
     [
         (["performer"], "never ends; add --to"),
-        (["camera:0"], "use kfx live"),
+        (["camera:0"], "kfx live tracks it"),
         (["performer", "--to", "1", "--format", "fbx"], "there are csv, livelink"),
         (["performer", "--to", "1", "--fps", "30"], "only livelink is resampled"),
         (["performer", "--to", "1", "--format", "livelink", "--fps", "24"], "30 or 60"),

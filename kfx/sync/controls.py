@@ -131,3 +131,12 @@ class Counts:
     def as_dict(self) -> dict[str, int]:
         with self._lock:
             return dict(self._counter)
+
+
+def whole_address(controls: Controls, address: str) -> str:
+    """`address` with ``/kfx/v1`` before it; "" stays. Raises `KfxError` where there is none."""
+    if not address:
+        return ""
+    address = address if address.startswith("/") else f"{PREFIX}/{address}"
+    controls.get(address)
+    return address

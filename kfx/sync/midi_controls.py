@@ -13,7 +13,7 @@ from typing import Any
 
 from kfx.errors import KfxError
 from kfx.sync import midi_map
-from kfx.sync.controls import PREFIX, Controls, Counts, Signals
+from kfx.sync.controls import Controls, Counts, Signals, whole_address
 from kfx.sync.midi_map import Mapping
 
 NEAR = 2.5 / 127  # a knob that is so close has met the value
@@ -75,9 +75,7 @@ class MidiControls:
 
         ``/kfx/v1`` may be left out. Raises `KfxError` where there is no such address.
         """
-        if address:
-            address = address if address.startswith("/") else f"{PREFIX}/{address}"
-            self._controls.get(address)
+        address = whole_address(self._controls, address)
         with self._lock:
             self._learning = address
 

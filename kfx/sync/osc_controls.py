@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from kfx.errors import KfxError
-from kfx.sync.controls import PREFIX, Controls
+from kfx.sync.controls import PREFIX, Controls, whole_address
 
 MOST = 1024
 LONGEST = 256  # letters of an address
@@ -55,9 +55,7 @@ class OscControls:
 
         ``/kfx/v1`` may be left out. Raises `KfxError` where there is no such address.
         """
-        if address:
-            address = address if address.startswith("/") else f"{PREFIX}/{address}"
-            self._controls.get(address)
+        address = whole_address(self._controls, address)
         with self._lock:
             self._learning = address
 

@@ -27,7 +27,9 @@ export class Chain {
   // Builds the cards anew, keeping focus and scroll where they were.
   show(tree, rows) {
     const scroll = $("chain").scrollTop;
-    const focus = document.activeElement?.closest("[data-keep], [data-address]")?.dataset;
+    const at = document.activeElement;
+    const focus = at?.closest("[data-keep], [data-address]")?.dataset;
+    const marked = at?.matches("input.text") ? [at.selectionStart, at.selectionEnd] : null;
     this.live.clear();
     this.tree = tree;
     this.cards = tree.chain.map((one, place) => this._card(one, place, rows));
@@ -38,7 +40,9 @@ export class Chain {
     if (focus) {
       const [kind, key] = focus.keep ? ["keep", focus.keep] : ["address", focus.address];
       const again = document.querySelector(`[data-${kind}="${CSS.escape(key)}"]`);
-      (again?.querySelector("[tabindex='0'],select,input,button") || again)?.focus({ preventScroll: true });
+      const one = again?.querySelector("[tabindex='0'],select,input,button") || again;
+      one?.focus({ preventScroll: true });
+      if (marked && one?.matches("input.text")) one.setSelectionRange(...marked);
     }
   }
 
@@ -96,6 +100,7 @@ export class Chain {
     const field = make("input", { class: "text", value: one.when, placeholder: "bar.phase < 0.5 and face.jawOpen > 0.3",
       maxLength: 1000, spellcheck: false, autocomplete: "off", "aria-label": `${t("when")}: ${one.effect}` });
     field.dataset.was = one.when;
+    field.dataset.keep = `when ${id}`;
     field.addEventListener("keydown", (event) => {
       if (event.key === "Escape") field.value = one.when;
       if (event.key === "Enter" || event.key === "Escape") field.blur();

@@ -23,6 +23,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "live": ("run a camera through a preset to sinks, now", "live"),
     "ctl": ("control a running show: get, set, preset, cue, panic, list, watch", "ctl"),
     "track": ("track the faces of a file into a CSV of landmarks or expressions", "track"),
+    "calibrate": ("learn a performer's rest, range and expressions, by name", "calibrate"),
     "list": ("list sources, sinks, effects, presets or devices", "list_things"),
     "show": ("show an effect's knobs, a preset's plan or a show's cue sheet", "show"),
     "check": ("check presets without running them", "check"),

@@ -1,7 +1,8 @@
 """A performer's own neutral and range, from five seconds of their face, kept by name as JSON.
 
 Ask for two seconds of rest and three of big expressions, hand what `Blendshapes.raw` said of each
-frame to `calibrate`, and give the result to `Blendshapes.of`.
+frame to `calibrate`, and give the result to `Blendshapes.of`. Who goes on for half a minute gets
+the modes of their own expressions too (`own_basis`), which lie in the same file.
 """
 
 from __future__ import annotations
@@ -12,13 +13,16 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
 
 from kfx.errors import KfxError
+from kfx.tracking import own_basis
 from kfx.tracking.arkit import TAUGHT
+from kfx.tracking.own_basis import Basis
 
 REST_SHARE = 0.25  # of the samples, those in which the least goes on, are rest
 FULL_PERCENTILE = 98
@@ -34,6 +38,7 @@ class Calibration:
 
     neutral: tuple[float, ...]
     full: tuple[float, ...]
+    basis: Basis | None = None  # nobody has recorded long enough for one
 
     def apply(self, raw: Values) -> Values:
         """Raw coefficients (51,) → 0 at this performer's rest, 1 at their full effort."""
@@ -83,7 +88,10 @@ def save(name: str, calibration: Calibration, where: Path | None = None) -> Path
     path = path_of(name, where)
     columns = (calibration.neutral, calibration.full)
     rows = {n: [round(v, 5) for v in pair] for n, *pair in zip(TAUGHT, *columns, strict=True)}
-    text = json.dumps({"performer": name, "neutral_and_full": rows}, indent=1)
+    document: dict[str, Any] = {"performer": name, "neutral_and_full": rows}
+    if calibration.basis is not None:
+        document["basis"] = own_basis.written(calibration.basis)
+    text = json.dumps(document, indent=1)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         beside = path.with_suffix(".part")
@@ -98,8 +106,10 @@ def load(name: str, where: Path | None = None) -> Calibration:
     """The calibration of the performer `name`. Raises `KfxError` where there is none."""
     path = path_of(name, where)
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["neutral_and_full"]
+        document = json.loads(path.read_text(encoding="utf-8"))
+        rows = document["neutral_and_full"]
         pairs = [(float(rows[n][0]), float(rows[n][1])) for n in TAUGHT]
+        basis = own_basis.read(document["basis"]) if "basis" in document else None
     except FileNotFoundError:
         raise KfxError(f"{path}: {name} isn't calibrated yet; record five seconds") from None
     except (OSError, ValueError, KeyError, TypeError, IndexError) as error:
@@ -107,4 +117,9 @@ def load(name: str, where: Path | None = None) -> Calibration:
     if not np.isfinite(pairs).all():
         raise KfxError(f"{path}: holds values that are no numbers; calibrate {name} again")
     low, high = zip(*pairs, strict=True)
-    return Calibration(tuple(low), tuple(high))
+    return Calibration(tuple(low), tuple(high), basis)
+
+
+def known(name: str, where: Path | None = None) -> Calibration | None:
+    """The calibration of `name`, None where nobody has made one."""
+    return load(name, where) if name.strip() and path_of(name, where).is_file() else None

@@ -7,12 +7,12 @@ from types import TracebackType
 
 import numpy as np
 
-from kfx.tracking import Finder, open_finder
+from kfx.tracking import Finder, calibration, open_finder
 from kfx.tracking import pose as poses
 from kfx.tracking.blendshapes import Blendshapes
 from kfx.tracking.depth import laid
 from kfx.tracking.identity import Identity, Sighting
-from kfx.tracking.predict import Predictor
+from kfx.tracking.predict import Predictor, Sight, Tracked
 from kfx.tracking.smooth import Calm
 from kfx.types import MAX_FACES, Face, Frame, Landmarks, Pixels, freeze
 
@@ -52,6 +52,7 @@ class Tracker:
         self._learns = getattr(self._finder, "guesses_depth", False)
         self._identity = Identity(max_faces)
         self._blendshapes = Blendshapes() if blendshapes else None
+        self._calibrations: dict[str, calibration.Calibration | None] = {}  # by name
         self._shown: dict[int, _Shown] = {}
         self._time: float | None = None
         self._before: Pixels | None = None  # the last picture
@@ -76,8 +77,12 @@ class Tracker:
         self._before = None
 
     def pin(self, slot: int, name: str) -> None:
-        """Keep `slot` for who is in it, by `name`: see `Identity.pin`."""
+        """Keep `slot` for who is in it, by `name`: see `Identity.pin`.
+
+        Expressions of a performer who is calibrated by that name are told by their own range.
+        """
         self._identity.pin(slot, name)
+        self._calibrations[name] = calibration.known(name)
 
     @property
     def names(self) -> dict[int, str]:
@@ -119,12 +124,16 @@ class Tracker:
             shown = self._shown[slot] = _Shown(_face(slot, sighting, 0.0, 0))
         if returning or dt > GAP_S:
             shown.filter.reset()
-        points, pose = shown.filter(*self._laid(slot, sighting), dt)
+        seen, seen_pose = self._laid(slot, sighting)
+        points, pose = shown.filter(seen, seen_pose, dt)
         shown.presence = 1.0 if at_once else min(1.0, shown.presence + dt / FADE_IN_S)
         calm = Sighting(points, pose, poses.scale(pose))
-        shown.face = _face(slot, calm, shown.presence, self._identity.tracks[slot].age)
+        face = _face(slot, calm, shown.presence, self._identity.tracks[slot].age)
+        sight = Sight(*(freeze(a.view()) for a in (points, pose, seen, seen_pose)))
+        shown.face = replace(face, sight=sight)
         if self._blendshapes is not None:
-            shapes = self._blendshapes.of(shown.face.landmarks)
+            known = self._calibrations.get(self._identity.names.get(slot, ""))
+            shapes = self._blendshapes.of(shown.face.landmarks, known)
             shown.face = replace(shown.face, blendshapes=shapes)
 
     def _laid(self, slot: int, sighting: Sighting) -> tuple[Landmarks, poses.Matrix]:
@@ -171,6 +180,6 @@ def _is_cut(before: Pixels | None, now: Pixels) -> bool:
     return float(np.abs(b - a).mean()) > CUT_LEVELS
 
 
-def _face(slot: int, sighting: Sighting, presence: float, age: int) -> Face:
+def _face(slot: int, sighting: Sighting, presence: float, age: int) -> Tracked:
     points = freeze(np.array(sighting.landmarks, dtype=np.float32))
-    return Face(slot, points, freeze(sighting.pose.copy()), sighting.iod, presence, age=age)
+    return Tracked(slot, points, freeze(sighting.pose.copy()), sighting.iod, presence, age=age)

@@ -234,3 +234,20 @@ def test_the_input_is_left_alone(net):
     before = points.copy()
     assert net.of(points) == net.of(points)
     assert (points == before).all()
+
+
+def test_the_tracker_tells_who_is_pinned_by_their_own_range(net, tmp_path, monkeypatch):
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
+    own = calibration.calibrate(samples_of(net))
+    calibration.save("lead", own)
+    face = face_at(shape=smiling())
+    frame = Frame(picture(64, 36), 0, Fraction(0), 0.0, truth=(face,))
+    with Tracker("truth", blendshapes=True) as tracker:
+        usual = tracker.track(frame)[0]
+    with Tracker("truth", blendshapes=True) as tracker:
+        tracker.pin(0, "lead")
+        theirs = tracker.track(frame)[0]
+        tracker.pin(1, "somebody nobody has calibrated")
+    assert theirs.blendshapes == net.of(theirs.landmarks, calibration.load("lead"))
+    assert theirs.blendshapes != usual.blendshapes == net.of(usual.landmarks)

@@ -1,5 +1,6 @@
 """Slots, smoothing, pose and presence, on landmarks that are known exactly."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +10,7 @@ from kfx import tracking
 from kfx.canonical import OVAL, canonical
 from kfx.errors import KfxError, UsageError
 from kfx.tracking import pose as poses
-from kfx.tracking.predict import Predictor
+from kfx.tracking.predict import Predictor, Sight, Tracked
 from kfx.tracking.smooth import OneEuro
 from kfx.tracking.tracker import FADE_OUT_S, Tracker
 from kfx.types import Face, Frame
@@ -152,6 +153,39 @@ def test_a_prediction_goes_only_as_far_as_it_has_held():
     twitch = [head(300) + rng.normal(0, 1.5, (478, 3)).astype(np.float32) for _ in range(150)]
     assert foretold(twitch) < 1.02
     assert foretold([head(300)] * 150) == pytest.approx(0.0, abs=0.01), "nobody moved"
+
+
+def swaying(scale=1.0):
+    """A head that sways, shown half a frame late, as the finder sees it."""
+    for i in range(60):
+        points = [head(300 + 60 * np.sin(j / 9), yaw=15 * np.sin(j / 11)) for j in (i - 0.5, i)]
+        late, now = ((p, poses.fit(p)) for p in points)
+        size = np.diag([scale, scale, scale, 1.0]).astype(np.float32)
+        pose = size @ late[1]
+        sight = Sight(*late, *now)
+        yield Tracked(0, late[0] * scale, pose, poses.scale(pose), age=i + 2, sight=sight), now[0]
+
+
+def test_a_prediction_catches_up_with_what_calming_holds_back():
+    now, late = Predictor(), Predictor()
+    for i in range(12):
+        calm, seen = (head(300 + reach * max(0, i - 9)) for reach in (3, 9))
+        sight = Sight(calm, poses.fit(calm), seen, poses.fit(seen))
+        face = Tracked(0, calm, sight[1], poses.scale(sight[1]), age=i + 2, sight=sight)
+        now.add(face, i / 30)
+        late.add(replace(face, sight=None), i / 30)
+    ways = [np.mean(p.predict(1 / 30).landmarks - calm, axis=0)[0] for p in (now, late)]
+    assert ways[0] > 0.9 * np.mean(seen - calm, axis=0)[0] > 2 * ways[1]
+
+
+def test_a_face_moved_to_a_smaller_picture_is_predicted_there():
+    large, small = Predictor(), Predictor()
+    for i, ((one, _), (half, _)) in enumerate(zip(swaying(), swaying(0.5), strict=True)):
+        large.add(one, i / 30)
+        small.add(half, i / 30)
+    futures = [future.predict(0.05) for future in (large, small)]
+    np.testing.assert_allclose(futures[0].landmarks / 2, futures[1].landmarks, atol=0.05)
+    assert futures[1].iod == pytest.approx(futures[0].iod / 2, rel=1e-3)
 
 
 def test_a_face_gone_mad_does_not_end_prediction():

@@ -3,7 +3,8 @@
 All at 1280x720 and 30 frames a second, rms over landmarks in the picture's plane:
 
 jitter_px, raw_jitter_px: frame-to-frame change on a performer at rest under sensor noise, as
-    tracked and as the finder gave it.
+    tracked and as the finder gave it. predicted_jitter_px: the same of what is predicted 50 ms
+    ahead.
 lag_ms: the shift that best aligns the tracked landmarks' velocity with the true one's, less the
     finder's own (`raw_lag_ms`). one_euro_lag_ms: the same for a plain One-Euro filter on every
     landmark, of the same jitter, with the best `beta` of six.
@@ -101,6 +102,7 @@ def measure(
     result = {
         "jitter_px": jitter,
         "raw_jitter_px": _jitter(rest.raw),
+        "predicted_jitter_px": _jitter([ahead[AHEAD_S.index(3 / 60)] for ahead in rest.ahead]),
         "lag_ms": 1000 * (lag_s(shown, truth) - raw_lag),
         "one_euro_lag_ms": 1000
         * (one_euro_lag_s(np.array(rest.raw), raw, truth, jitter) - raw_lag),

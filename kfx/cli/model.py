@@ -64,6 +64,9 @@ def _inspect(options: argparse.Namespace) -> int:
         print(json.dumps(_facts(card, file)))
     elif not options.out:
         print(text, end="")
+    else:
+        guessed = "" if card.where else ", guessed; look at it: kfx model try"
+        print(f"{options.out}: the card of {card.path.name}, {card.kind}{guessed}")
     if not options.json and card.kind not in cards.PLAYED:
         print(f"kfx: no effect can be made of it: {card.doc or card.kind}", file=sys.stderr)
     return 0

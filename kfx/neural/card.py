@@ -230,7 +230,7 @@ def parse(text: str, path: Path) -> Card:
         raise KfxError(f"{path}: output: exactly one must have is = {roles}")
     if kind == "landmarks":
         _check_points(inputs, outputs, path)
-    states = {port.name for port in outputs if port.role == "state"}
+    states = {port.name for port in outputs if port.role in ("state", KINDS[kind])}
     for port in inputs:
         if port.role == "state" and port.source not in states:
             raise KfxError(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from kfx.arkit import NAMES, TAUGHT
 from kfx.canonical import canonical
 from kfx.errors import KfxError
-from kfx.neural import points, roles
+from kfx.neural import points, providers, roles
 from kfx.neural.card import Card
 from kfx.neural.onnx_file import OnnxFile
 from kfx.neural.portrait import SCALES, Probe, finite
@@ -106,10 +106,11 @@ def _run(card: Card, given: Port, session: Any) -> dict[str, npt.NDArray[Any]]:
     points.pack(_face(), given, feeds[given.name])
     names = [port.name for port in card.outputs]
     try:
-        return dict(zip(names, session.run(names, feeds), strict=True))
+        with providers.ending() as how:
+            return dict(zip(names, session.run(names, feeds, how), strict=True))
     except Exception as error:  # onnxruntime's own kinds
-        text = " ".join(str(error).split())[:240]
-        raise KfxError(f"{card.path}: the net fails on a face: {text}") from error
+        told = providers.said(error)
+        raise KfxError(f"{card.path}: the net fails on a face: {told}") from error
 
 
 def _face() -> npt.NDArray[np.float32]:

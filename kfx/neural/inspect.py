@@ -18,16 +18,17 @@ from kfx.errors import KfxError
 from kfx.neural import card as cards
 from kfx.neural import families, guess_points, layout, onnx_file, roles
 from kfx.neural.card import Card
+from kfx.neural.channels import alike, picture_in
 from kfx.neural.onnx_file import OnnxFile
 from kfx.neural.portrait import (
     FREE,
+    OWN,
     SCALES,
     Probe,
     correlation,
     finite,
     luma_of,
     open_session,
-    portrait,
 )
 from kfx.neural.ports import Port
 
@@ -36,6 +37,7 @@ Floats = npt.NDArray[np.float32]
 
 FED = ("picture", "picture2", "mask")
 NO_WEIGHTS = 16_000  # bytes: so small a net was written, not trained
+MOST_CHANNELS = 32  # of an answer that holds pictures among others
 LEAST_STD = 0.02  # of an answer that is a picture
 _WHOLE = (
     *("light", "llie", "lle", "llnet", "dce", "enhance", "denoise", "dehaze", "depth", "seg"),
@@ -66,18 +68,24 @@ def _inspect(path: Path, _changed: int, _bytes: int) -> Card:
         kind="other",
         path=path,
         inputs=tuple(inputs),
-        outputs=tuple(Port(one.name, "unused", type=one.type or "float32") for one in file.outputs),
+        # Lists and texts are left where they are: nothing can be drawn of them.
+        outputs=tuple(Port(one.name, "unused", type=one.type) for one in file.outputs if one.type),
         doc="guessed from the net; look at it: kfx model try",
         sha256=cards.hash_of(path),
         training="procedural" if file.bytes < NO_WEIGHTS else "generative",
     )
+    if not base.outputs:
+        raise KfxError(f"{path}: it answers lists or texts alone: nothing that can be drawn")
     session = open_session(path)
     fixed = [one for one in file.inputs if len(one.shape) == 4 and one.shape[0] not in (1, "?")]
     if fixed and isinstance(fixed[0].shape[0], int):
         many = fixed[0].shape[0]
         return replace(base, doc=f"{fixed[0].name} takes {many} pictures at once, kfx has one")
     if not any(port.role == "picture" for port in inputs):
+        base = replace(base, doc=_no_picture(file))
         return guess_points.without_picture(base, file, session)
+    if (size := base.picture.size) and 0 in size:
+        raise KfxError(f"{path}: its input {base.picture.name} has a side of 0: nothing fits in")
     first = Probe(base, session)
     if base.picture.size is None and (multiple := first.multiple()) > 1:
         base = replace(
@@ -86,13 +94,13 @@ def _inspect(path: Path, _changed: int, _bytes: int) -> Card:
                 replace(port, multiple=multiple) if port.role in FED else port for port in inputs
             ),
         )
-    answers = first.run("0..1")
+    answers = first.run(first.scales[0])
     name, decoded = _main_output(base, file, answers)
     if name is None:
         return guess_points.dots(base, first, answers) or _told(base, answers)
     if decoded == "flow" and base.role("picture2"):
         return replace(_told(base, answers), doc="motion between two pictures, nothing to draw")
-    states = {port.source for port in inputs if port.role == "state"}
+    states = {port.source for port in inputs if port.role == "state"} - {name}
     if decoded == "image":
         best = _image(base, file, first, name)
     elif decoded == "colours":
@@ -111,6 +119,11 @@ def _inspect(path: Path, _changed: int, _bytes: int) -> Card:
         for port in best.outputs
     )
     return replace(best, outputs=outputs, region=_region(best, file))
+
+
+def _no_picture(file: OnnxFile) -> str:
+    wanted = "; ".join(f"{one.name} is {'×'.join(map(str, one.shape))}" for one in file.inputs)
+    return f"no input takes a picture or a face's landmarks ({wanted[:160]})"
 
 
 def _answer_port(name: str, array: Array, size: tuple[int, int]) -> Port | None:
@@ -144,6 +157,7 @@ def _main_output(card: Card, file: OnnxFile, answers: dict[str, Array]) -> tuple
     """The output that is drawn, and as what: image, matte or flow."""
     width, height = card.picture.size or FREE
     states = {port.source for port in card.inputs if port.role == "state"}
+    states = states if states < answers.keys() else set()  # what is drawn is remembered itself
     found = []
     for name, array in answers.items():
         port = None if name in states else _answer_port(name, array, (width, height))
@@ -160,10 +174,10 @@ def _main_output(card: Card, file: OnnxFile, answers: dict[str, Array]) -> tuple
         if shape[2] == 2 and not flow and (grey or families.colourises(card.name)):
             kind = "colours"
         if shape[2] == 1 and (
-            families.draws_edges(card.name) or (grey and _alike(card, array, port))
+            families.draws_edges(card.name) or (grey and alike(card, array, port))
         ):
             kind = "image"
-        if shape[2] > 4 and _image_channels(card, array, port) is not None:
+        if 4 < shape[2] <= MOST_CHANNELS and picture_in(card, array, port) is not None:
             kind = "image"
         rank = 2 if kind == "matte" else 1
         if kind == "matte" and any(hint in word for hint in _MATTE) and len(answers) > 1:
@@ -175,13 +189,6 @@ def _main_output(card: Card, file: OnnxFile, answers: dict[str, Array]) -> tuple
         return None, ""
     _, _, _, name, kind = min(found)
     return name, kind
-
-
-def _alike(card: Card, array: Array, port: Port) -> bool:
-    """Whether an answer of one channel is the picture again: finer, brighter, without noise."""
-    values = layout.planes(finite(array), port)[..., 0]
-    picture = portrait(card.picture.size or FREE)
-    return correlation(values, luma_of(picture, values.shape)) > 0.7
 
 
 def _colours(card: Card, name: str, answers: dict[str, Array]) -> Card:
@@ -203,20 +210,6 @@ def _larger(array: Array, port: Port, size: tuple[int, int]) -> float:
     return max(1.0, round(height / size[1], 2))
 
 
-def _image_channels(card: Card, array: Array, port: Port) -> tuple[int, ...] | None:
-    """Which three neighbouring channels of many look most like the portrait, if any do."""
-    values = layout.planes(finite(array), port)
-    picture = portrait(card.picture.size or FREE)
-    shape = (values.shape[0], values.shape[1])
-    wanted = [luma_of(np.repeat(picture[..., c : c + 1], 3, axis=2), shape) for c in range(3)]
-    scores = [
-        min(correlation(values[..., k + c], wanted[c]) for c in range(3))
-        for k in range(values.shape[2] - 2)
-    ]
-    best = int(np.argmax(scores))
-    return (best, best + 1, best + 2) if scores[best] > 0.7 else None
-
-
 def _with(card: Card, name: str, role: str, answers: dict[str, Array]) -> tuple[Port, ...]:
     """The outputs, the named one with its layout and role."""
     size = card.picture.size or FREE
@@ -230,13 +223,6 @@ def _with(card: Card, name: str, role: str, answers: dict[str, Array]) -> tuple[
     return tuple(ports)
 
 
-def _scaled(card: Card, scale: str) -> tuple[Port, ...]:
-    return tuple(
-        replace(port, **SCALES[scale]) if port.role in ("picture", "picture2") else port
-        for port in card.inputs
-    )
-
-
 def _image(card: Card, file: OnnxFile, probe: Probe, name: str) -> Card:
     """Ranges of an image net: the answer tells its own; the input's is tried."""
     picture = probe.portrait
@@ -244,18 +230,19 @@ def _image(card: Card, file: OnnxFile, probe: Probe, name: str) -> Card:
     usual = ""  # the scale of the answer to 0..1
     known = families.scale_of(card.name)
     scales = ["0..1", "0..255", "-1..1", *({known} & {"BGR", "ImageNet"} & {*probe.scales})]
+    scales = probe.scales if probe.scales == [OWN] else scales
     for order, scale in enumerate(scales):
         answers = probe.run(scale)
         port = next(p for p in _with(card, name, "picture", answers) if p.name == name)
         array = finite(answers[name])
         values = layout.planes(array, port)
         if values.shape[2] > 4 or values.shape[2] == 4:
-            channels = _image_channels(card, array, port) or (0, 1, 2)
+            channels = picture_in(card, array, port) or (0, 1, 2)
             port, values = replace(port, channels=channels), values[..., list(channels)]
         own = _answer_scale(values, file.last_ops.get(name, ""))
         if values.shape[2] == 1 and families.draws_edges(card.name) and float(values.min()) < -0.5:
             port, own = replace(port, activation="sigmoid"), "0..1"
-        port = replace(port, **SCALES[own])
+        port = _as_answered(port, own, card.picture)
         seen = layout.to_picture(array, port)
         luma = seen @ layout.LUMA
         like = abs(correlation(luma, luma_of(picture, luma.shape)))
@@ -265,7 +252,8 @@ def _image(card: Card, file: OnnxFile, probe: Probe, name: str) -> Card:
         # A net answers in the scale it is fed with more often than not.
         score = like - 0.6 * stuck - 0.5 * level - 0.5 * flat + 0.25 * (own == scale) - 0.02 * order
         usual = usual or own
-        if scale != "0..1" and scale != usual:  # filters for 0..1 do all sorts of things elsewhere
+        # Filters for 0..1 do all sorts of things elsewhere.
+        if scale not in ("0..1", OWN) and scale != usual:
             score -= 1.5 if scale == "-1..1" else 0.3
         score += 2.0 * (scale == known)
         scored.append((score, scale, port, seen))
@@ -274,10 +262,19 @@ def _image(card: Card, file: OnnxFile, probe: Probe, name: str) -> Card:
     return replace(
         card,
         kind="image",
-        inputs=_scaled(card, scale),
+        inputs=tuple(probe.scaled(one, scale) for one in card.inputs),
         outputs=outputs,
         stick=_stick(seen, picture, grey=card.picture.colour == "L"),
     )
+
+
+def _as_answered(port: Port, own: str, given: Port) -> Port:
+    """An answer that is a picture, in its scale; named BGR goes in, so it comes out the same."""
+    if given.colour == "BGR" and port.type == given.type:
+        port = replace(port, colour="BGR")
+    if port.type in roles.WHOLE_RANGES:
+        return replace(port, range=roles.WHOLE_RANGES[port.type])
+    return replace(port, **SCALES[own])
 
 
 def _answer_scale(values: Floats, last: str) -> str:
@@ -323,7 +320,12 @@ def _matte(card: Card, probe: Probe, name: str) -> Card:
                 best = (score, scale, tried)
     assert best is not None
     outputs = tuple(best[2] if one.name == name else one for one in card.outputs)
-    return replace(card, kind="matte", inputs=_scaled(card, best[1]), outputs=outputs)
+    return replace(
+        card,
+        kind="matte",
+        inputs=tuple(probe.scaled(one, best[1]) for one in card.inputs),
+        outputs=outputs,
+    )
 
 
 def _matte_ports(port: Port, values: Floats) -> list[Port]:

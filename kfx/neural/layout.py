@@ -62,6 +62,16 @@ def to_tensor(picture: Array, port: Port, out: Array) -> None:
         view[...] = values
 
 
+def sized(picture: Array, port: Port) -> Array:
+    """A picture at the size of a port that has one of its own."""
+    if port.size is None or picture.shape[1::-1] == port.size:
+        return picture
+    import cv2
+
+    way = cv2.INTER_AREA if port.size[0] < picture.shape[1] else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(picture, port.size, interpolation=way))
+
+
 def _per_channel(values: tuple[float, ...], usual: float, count: int) -> Floats:
     """One number for each channel; one number stands for all."""
     if not values:

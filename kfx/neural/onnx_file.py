@@ -19,8 +19,9 @@ DOMAINS = frozenset({
     *("", "ai.onnx", "ai.onnx.ml", "ai.onnx.training", "ai.onnx.preview.training"),
     *("com.microsoft", "com.microsoft.nchwc", "com.ms.internal.nhwc", "com.microsoft.experimental"),
 })  # fmt: skip
-TYPES = {1: "float32", 2: "uint8", 3: "int8", 6: "int32", 7: "int64", 9: "bool", 10: "float16",
-         11: "float64"}  # fmt: skip
+TYPES = {1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64",
+         9: "bool", 10: "float16", 11: "float64", 12: "uint32", 13: "uint64"}  # fmt: skip
+FREE = ("?", "?", "?", "?")  # the sides of an input that the file says nothing of
 
 Bytes = memoryview
 
@@ -129,7 +130,7 @@ class _Graph:
     ops: set[tuple[str, str]]  # domain, operator
     makers: dict[str, str]
     files: set[str]
-    bytes: int = 0
+    open: set[str]  # inputs and outputs of which the file doesn't even say how many sides
 
 
 def _model(path: Path, data: Bytes) -> OnnxFile:
@@ -139,7 +140,7 @@ def _model(path: Path, data: Bytes) -> OnnxFile:
     own: set[tuple[str, str]] = set()  # functions that the file brings itself
     for number, value in _fields(data):
         if number == 7:
-            graph = _Graph([], [], set(), set(), {}, set())
+            graph = _Graph([], [], set(), set(), {}, set(), set())
             _walk(_bytes(value), graph, top=True)
         elif number == 14:
             pair = {n: _text(v) for n, v in _fields(_bytes(value))}
@@ -155,7 +156,8 @@ def _model(path: Path, data: Bytes) -> OnnxFile:
     size = len(data) + _external(path, graph.files)
     if size > LARGEST:
         raise KfxError(f"{path}: {size / 1e6:.0f} MB with its weights; kfx loads nets up to 1 GB")
-    inputs = tuple(value for value in graph.inputs if value.name not in graph.weights)
+    inputs = _shaped([one for one in graph.inputs if one.name not in graph.weights], graph.open)
+    _refuse_inputs(path, inputs)
     for one in (*inputs, *graph.outputs):
         _check_size(path, one)
     makers = {one.name: graph.makers.get(one.name, "") for one in graph.outputs}
@@ -171,7 +173,7 @@ def _walk(data: Bytes, graph: _Graph, *, top: bool) -> None:
             if top:
                 graph.weights.add(name)
         elif top and number in (11, 12):
-            (graph.inputs if number == 11 else graph.outputs).append(_value(_bytes(value)))
+            (graph.inputs if number == 11 else graph.outputs).append(_value(_bytes(value), graph))
 
 
 def _node(data: Bytes, graph: _Graph, *, top: bool) -> None:
@@ -206,8 +208,8 @@ def _tensor(data: Bytes, graph: _Graph) -> str:
     return name
 
 
-def _value(data: Bytes) -> Value:
-    name, kind = "", ""
+def _value(data: Bytes, graph: _Graph) -> Value:
+    name, kind, told = "", "", False
     shape: list[int | str] = []
     for number, value in _fields(data):
         if number == 1:
@@ -220,13 +222,33 @@ def _value(data: Bytes) -> Value:
                     if n == 1:
                         kind = TYPES.get(int(part) if isinstance(part, int) else 0, "")
                     elif n == 2:
+                        told = True
                         shape = [_side(_bytes(v)) for _, v in _fields(_bytes(part))]
+    if kind and not told:
+        graph.open.add(name)
     return Value(name, kind, tuple(shape))
+
+
+def _shaped(inputs: list[Value], unsaid: set[str]) -> tuple[Value, ...]:
+    """The first input that the file says nothing of is taken for a picture of any size."""
+    first = next((one.name for one in inputs if one.name in unsaid), None)
+    return tuple(Value(one.name, one.type, FREE) if one.name == first else one for one in inputs)
+
+
+def _refuse_inputs(path: Path, inputs: tuple[Value, ...]) -> None:
+    if not inputs:
+        raise KfxError(f"{path}: it has no inputs: there is nothing that a picture could change")
+    for one in inputs:
+        if not one.type:
+            raise KfxError(
+                f"{path}: its input {one.name} is text, a list or of a type that kfx can't hand "
+                f"over; it can: {', '.join(TYPES.values())}; export the net without that input"
+            )
 
 
 def _side(data: Bytes) -> int | str:
     for number, value in _fields(data):
-        if number == 1 and isinstance(value, int) and 0 < value < 1 << 62:
+        if number == 1 and isinstance(value, int) and 0 <= value < 1 << 62:
             return value
         if number == 2:
             return _text(value) or "?"

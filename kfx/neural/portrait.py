@@ -14,10 +14,13 @@ import numpy.typing as npt
 from kfx.errors import KfxError
 from kfx.neural import layout, providers
 from kfx.neural.card import Card
+from kfx.neural.ports import Port
+from kfx.neural.roles import WHOLE_RANGES
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
 
+OWN = "own"  # the scale of a net whose type of picture has one range only
 FREE = (320, 256)  # the probe's picture for a net that takes any size
 FREES = (FREE, (336, 252), (256, 256), (512, 512))  # tried in turn: some want 14, some squares
 MULTIPLES = (1, 2, 4, 8, 14, 16, 32, 64)  # of which a net may want its sides to be
@@ -48,8 +51,7 @@ def open_session(path: Path) -> Any:
     except KfxError:
         raise
     except Exception as error:  # onnxruntime's own kinds
-        text = " ".join(str(error).split())[:240]
-        raise KfxError(f"{path}: the net can't be opened: {text}") from error
+        raise KfxError(f"{path}: the net can't be opened: {providers.said(error)}") from error
 
 
 class Probe:
@@ -65,6 +67,8 @@ class Probe:
         for size in FREES:
             try:
                 self.run("0..1", size)
+            except providers.TooLong:
+                raise
             except KfxError:
                 continue
             return size
@@ -76,6 +80,8 @@ class Probe:
             size = (self.size[0] // one * one + one, self.size[1] // one * one + one)
             try:
                 self.run("0..1", size)
+            except providers.TooLong:
+                raise
             except KfxError:
                 continue
             return one
@@ -84,8 +90,17 @@ class Probe:
     @property
     def scales(self) -> list[str]:
         """Those that fit the net's colours."""
-        grey = self._card.picture.colour == "L"
+        port = self._card.picture
+        if port.type in WHOLE_RANGES:
+            return [OWN]
+        grey = port.colour == "L"
         return [name for name, one in SCALES.items() if not grey or not {"colour", "mean"} & {*one}]
+
+    def scaled(self, port: Port, scale: str) -> Port:
+        """An input as a scale has it; a mask and a type with one range are as they are."""
+        if scale == OWN or port.role not in ("picture", "picture2") or port.type in WHOLE_RANGES:
+            return port
+        return replace(port, **SCALES[scale])
 
     def run(self, scale: str, size: tuple[int, int] | None = None) -> dict[str, Array]:
         """Its answers to the portrait, at the probe's own size by default."""
@@ -94,18 +109,21 @@ class Probe:
         for port in self._card.inputs:
             if port.role in ("picture", "picture2", "mask"):
                 picture = portrait(size) if port.role != "mask" else middle(size)
-                scaled = replace(port, **SCALES[scale]) if port.role != "mask" else port
-                out = np.zeros(layout.shape_of(port, size), port.type)
-                layout.to_tensor(picture, scaled, out)
+                scaled = self.scaled(port, scale)
+                out = np.zeros(layout.shape_of(port, port.size or size), port.type)
+                layout.to_tensor(layout.sized(picture, port), scaled, out)
                 feeds[port.name] = out
             else:
                 feeds[port.name] = np.full(port.shape, port.default, port.type)
         names = [port.name for port in self._card.outputs]
         try:
-            return dict(zip(names, self._session.run(names, feeds), strict=True))
+            with providers.ending() as how:
+                return dict(zip(names, self._session.run(names, feeds, how), strict=True))
+        except providers.TooLong as error:
+            raise providers.TooLong(f"{self._card.path}: {error}") from error
         except Exception as error:  # onnxruntime's own kinds
-            text = " ".join(str(error).split())[:240]
-            raise KfxError(f"{self._card.path}: the net fails on a picture: {text}") from error
+            told = providers.said(error)
+            raise KfxError(f"{self._card.path}: the net fails on a picture: {told}") from error
 
 
 @lru_cache(maxsize=8)

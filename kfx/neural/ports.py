@@ -89,7 +89,10 @@ _KEYS = {
     )},
 }  # fmt: skip
 _WORDS = {"layout": LAYOUTS, "colour": COLOURS, "activation": ACTIVATIONS, "space": SPACES}
-_TYPES = (*("float32", "float16", "float64", "uint8", "int8", "int32", "int64", "bool"),)
+_TYPES = (
+    *("float32", "float16", "float64", "bool"),
+    *("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64"),
+)
 
 
 def read(name: str, table: Any, place: str, *, output: bool, usual: str) -> Port:
@@ -160,7 +163,7 @@ def _checked(key: str, value: Any) -> Any:
     if key == "shape":
         if not isinstance(value, list):
             raise ValueError(f"{value!r} is no list")
-        return tuple(side if isinstance(side, int) and side > 0 else 1 for side in value)
+        return tuple(side if isinstance(side, int) and side >= 0 else 1 for side in value)
     if key == "multiple":
         if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= 256:
             raise ValueError(f"{value!r} is no whole number within 1..256")

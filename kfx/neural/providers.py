@@ -8,6 +8,10 @@ one, both compared with the CPU.
 from __future__ import annotations
 
 import os
+import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -20,6 +24,8 @@ from kfx.neural import memory
 
 SHAPE = (1, 3, 8, 8)
 RUNS = 20
+ENDS_S = 30.0  # a run on a probe's picture that takes longer is ended
+MOST_SAID = 240  # characters of an error
 TOLERANCE = 1e-2  # some providers compute in half precision
 CPU = "CPUExecutionProvider"
 NOT_OURS = frozenset({"AzureExecutionProvider"})  # it sends data away
@@ -64,6 +70,48 @@ def runtime() -> Any:
         except Exception:  # no wheels: the system's own CUDA may serve, and the probe will tell
             pass
     return onnxruntime
+
+
+def said(error: BaseException) -> str:
+    """What an error of onnxruntime says, in one line, without the places in its own source."""
+    text = " ".join(str(error).split())
+    for words in _NOISE:
+        text = re.sub(words, "", text)
+    text = text.strip() or type(error).__name__
+    return text if len(text) <= MOST_SAID else text[:MOST_SAID] + " …"
+
+
+_NOISE = (
+    r"\[ONNXRuntimeError\] : \d+ : \w+ : ",
+    r"Load model from .*? failed: ?",
+    r"/onnxruntime_src/\S+:\d+ .*?\) (?:const )?(?=[A-Z\[])",
+    r"^Exception during \w+: ",
+)
+
+
+class TooLong(KfxError):
+    """A run that was ended."""
+
+
+@contextmanager
+def ending(how: Any = None) -> Iterator[Any]:
+    """``with ending() as how: session.run(names, feeds, how)``: a run that never ends is ended."""
+    how = how or runtime().RunOptions()
+
+    def end() -> None:
+        how.terminate = True
+
+    timer = threading.Timer(ENDS_S, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield how
+    except Exception as error:  # onnxruntime's own kinds
+        if how.terminate:
+            raise TooLong(f"it gives no answer within {ENDS_S:g} s") from error
+        raise
+    finally:
+        timer.cancel()
 
 
 def short(provider: str) -> str:
@@ -137,13 +185,21 @@ def probe(provider: str) -> Probe:
             session.run(["y"], {"x": x})
         ms = (clock.now() - began) / RUNS * 1000
     except Exception as error:  # every provider fails in its own way
-        text = " ".join(str(error).split())[:160] or type(error).__name__
-        if "default CPU EP" in text or "install" in text:
-            text = "can't run: its libraries or its device are missing"
-        return Probe(provider, 0.0, text)
+        return Probe(provider, 0.0, _missing(error) or said(error))
     worst = float(np.abs(answer - (x * x + x)).max())
     wrong = "" if worst <= TOLERANCE else f"its answer is wrong by {worst:.3g}"
     return Probe(provider, ms, wrong)
+
+
+def _missing(error: BaseException) -> str:
+    """What a provider lacks, where that is why it can't run; "" for other faults."""
+    text = str(error)
+    lacks = re.search(r"([\w.+-]+\.(?:so[.\d]*|dll|dylib))[^:]*: cannot open", text)
+    if lacks:
+        return f"can't run: {lacks[1]} isn't installed"
+    if re.search("default CPU EP|install|RegisterTensorRT|Failed to load|CUDA failure", text):
+        return "can't run: its libraries or its device are missing"
+    return ""
 
 
 def probe_all() -> list[Probe]:

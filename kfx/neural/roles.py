@@ -11,6 +11,7 @@ from kfx.neural.ports import Port
 
 LANDMARKS = (468, 478, 68, 66, 106, 98, 146)
 """Counts of points that face nets have; those of `points.USUAL` kfx can hand over by itself."""
+LEAST_SIDE = 4  # of a picture: what is smaller holds numbers
 # What a scalar of that name usually is: min, max, default.
 _SCALARS: tuple[tuple[str, tuple[float, float, float]], ...] = (
     ("downsample_ratio", (0.05, 1.0, 0.5)),
@@ -33,7 +34,17 @@ _SCALARS: tuple[tuple[str, tuple[float, float, float]], ...] = (
     ("scale", (0.0, 2.0, 1.0)),
     ("noise", (0.0, 1.0, 0.0)),
 )
+UNKNOWN = (0.0, 1.0, 0.5)
+_BEFORE = re.compile(r"(^|_)(prev|previous|last|past)(_|$)", re.IGNORECASE)
 _STATE_PAIRS = (("i", "o"), ("_in", "_out"), ("in", "out"), ("input", "output"), ("prev", "next"))
+
+
+WHOLE_RANGES = {
+    "uint8": (0.0, 255.0),
+    "int8": (-128.0, 127.0),
+    "uint16": (0.0, 65535.0),
+}
+"""Of pictures whose type has no other."""
 
 
 def channel_axis(shape: tuple[int | str, ...]) -> int | None:
@@ -53,6 +64,8 @@ def channel_axis(shape: tuple[int | str, ...]) -> int | None:
 
 def layout_of(shape: tuple[int | str, ...]) -> str | None:
     """The layout of a picture of such a shape; None where it can't be one."""
+    if len(shape) == 2 and all(isinstance(one, int) and one >= LEAST_SIDE for one in shape):
+        return "HW"
     if len(shape) not in (3, 4):
         return None
     if len(shape) == 4 and isinstance(shape[0], int) and shape[0] != 1:
@@ -61,6 +74,9 @@ def layout_of(shape: tuple[int | str, ...]) -> str | None:
     if axis is None:
         return None
     first = axis == len(shape) - 3
+    sides = shape[-2:] if first else shape[-3:-1]
+    if any(isinstance(one, int) and 0 < one < LEAST_SIDE for one in sides):
+        return None
     return ("N" if len(shape) == 4 else "") + ("CHW" if first else "HWC")
 
 
@@ -90,14 +106,20 @@ def inputs_of(file: OnnxFile) -> list[Port]:
 
 def _picture(value: Value, layout: str, before: int) -> Port:
     sides = dict(zip(layout, value.shape, strict=True))
-    channels = sides["C"] if isinstance(sides["C"], int) else 3
+    channels = sides.get("C", 1)
+    channels = channels if isinstance(channels, int) else 3
     width, height = sides["W"], sides["H"]
     size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
     role = "picture" if before == 0 else "picture2"
     if channels == 1 and (before or "mask" in value.name.lower()):
         role = "mask"
     colour = {1: "L", 4: "RGBA"}.get(channels, "RGB")
-    return Port(value.name, role, type=value.type, layout=layout, size=size, colour=colour)
+    if colour == "RGB" and re.search(r"(^|[^a-z])bgr", value.name.lower()):
+        colour = "BGR"
+    whole = WHOLE_RANGES.get(value.type, (0.0, 1.0))
+    return Port(
+        value.name, role, type=value.type, layout=layout, size=size, colour=colour, range=whole
+    )
 
 
 def _first_mask_as_picture(ports: list[Port]) -> list[Port]:
@@ -117,13 +139,17 @@ def _number(value: Value, shape: tuple[int, ...], notes: Mapping[str, str]) -> P
         count *= side
     if _is_landmarks(value):
         return Port(value.name, "landmarks", type=value.type, shape=shape)
-    if count > 1 or not value.type:
+    if count != 1:
         return Port(value.name, "constant", type=value.type, shape=shape)
     if re.search(r"(^|_)(time|t|seconds|frame)$", name):
         return Port(value.name, "time", type=value.type, shape=shape)
     if re.search(r"(^|_)(beat|beats|phase)$", name):
         return Port(value.name, "beat", type=value.type, shape=shape)
     low, high, usual = _scalar(value.name, notes)
+    if (low, high, usual) == UNKNOWN and value.type != "bool" and "int" in value.type:
+        low, high, usual = 0.0, 10.0, 1.0  # a count: none at all is what breaks most
+    elif value.type == "bool":
+        low, high, usual = 0.0, 1.0, 0.0
     return Port(value.name, "knob", type=value.type, min=low, max=high, default=usual, shape=shape)
 
 
@@ -139,7 +165,7 @@ def _scalar(name: str, notes: Mapping[str, str]) -> tuple[float, float, float]:
     for word, values in _SCALARS:
         if word in name.lower():
             return values
-    return 0.0, 1.0, 0.5
+    return UNKNOWN
 
 
 def _is_landmarks(value: Value) -> bool:
@@ -162,6 +188,10 @@ def _states(file: OnnxFile) -> dict[str, str]:
                 same = wanted in outputs and len(outputs[wanted].shape) == len(value.shape)
                 if same and wanted != value.name and _may_be_state(value):
                     pairs.setdefault(value.name, wanted)
+    for value in file.inputs:
+        now = _BEFORE.sub("", value.name)
+        if now != value.name and now in outputs and len(file.inputs) > 1:
+            pairs.setdefault(value.name, now)
     words = re.compile(r"state|hidden|memory|(^|_)(h|c|prev|past)\d*($|_)|cache", re.IGNORECASE)
     for value in file.inputs:
         if value.name in pairs or not words.search(value.name):

@@ -151,7 +151,8 @@ class Net:
             picture = own[port.role]
             if picture is None and port.role == "mask":
                 picture = np.full(given.picture.shape[:2], 255, np.uint8)
-            layout.to_tensor(given.picture if picture is None else picture, port, out)
+            picture = given.picture if picture is None else picture
+            layout.to_tensor(layout.sized(picture, port), port, out)
         elif port.role == "knob":
             out[...] = given.knobs.get(port.name, port.default)
         elif port.role in ("time", "beat"):
@@ -214,7 +215,8 @@ class Net:
         times = []
         for _ in range(WARM_RUNS):
             began = clock.now()
-            answers = self.run(given, self.fresh_state())
+            with providers.ending(self._options):
+                answers = self.run(given, self.fresh_state())
             times.append(1000 * (clock.now() - began))
         self.ms = statistics.median_low(times)
         self._watch = memory.Watch()  # what the first runs take is theirs
@@ -303,7 +305,7 @@ def _sample_landmarks() -> npt.NDArray[np.float32]:
 
 def _buffer(port: Port, size: tuple[int, int], declared: tuple[int | str, ...]) -> Array:
     if port.role in ("picture", "picture2", "mask"):
-        return np.zeros(layout.shape_of(port, size), port.type)
+        return np.zeros(layout.shape_of(port, port.size or size), port.type)
     free = iter(port.shape or ())
     shape = [side if isinstance(side, int) else 1 for side in declared]
     if port.shape and len(port.shape) == len(declared):
@@ -314,8 +316,8 @@ def _buffer(port: Port, size: tuple[int, int], declared: tuple[int | str, ...]) 
 
 
 def _said(error: BaseException) -> str:
-    text = " ".join(str(error).split()) or type(error).__name__
+    text = providers.said(error)
     if "Available memory of" in text:  # the arena's words for its end
         most = memory.limit() / (1 << 30)
         return f"it wants more memory than the {most:.1f} GB that nets have; give it less to draw"
-    return text if len(text) <= 240 else text[:240] + " …"
+    return text

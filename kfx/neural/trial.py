@@ -28,6 +28,7 @@ MOST_TAPS = 5
 HEAD_RINGS = ((0.15, 1.0), (0.4, 1.0), (0.7, 0.7), (1.0, 0.0))  # iod from the oval, coverage
 SKIN_RINGS = ((0.1, 1.0), (0.25, 1.0), (0.42, 1.0), (0.62, 0.0))
 SKIN_CHROMA, SKIN_LUMA, CROP_EDGE = (0.022, 0.055), (0.11, 0.26), 0.07
+SKIN_AT, REDDER, STRAYS = (9, 205, 425, 50, 280, 195), 0.3, (0.6, 0.04)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -163,8 +164,14 @@ def _on_skin(rgb: Floats, face: Face, to_crop: Affine, size: tuple[int, int]) ->
     own = np.median(seen[inside > 0], axis=0) if inside.any() else seen.mean(axis=(0, 1))
     total, whole = seen.sum(axis=2) + 5.1, float(own.sum()) + 5.1
     away = seen[..., :2] / total[..., None] - own[:2] / whole
-    away *= np.where(away[..., :1] > 0, 0.5, 1.0)
-    like = 1.0 - _rise(np.linalg.norm(away, axis=2), *SKIN_CHROMA)
+    away *= np.where(away[..., :1] > 0, REDDER, 1.0)
+    places = np.rint(face.landmarks[list(SKIN_AT), :2]).astype(int)
+    x, y = places[:, 0].clip(0, width - 1), places[:, 1].clip(0, height - 1)
+    some = cv2.blur(rgb, (9, 9))[y, x]
+    shares = some[:, :2] / (some.sum(axis=1, keepdims=True) + 5.1)
+    strays = float(np.sqrt(((shares - shares.mean(axis=0)) ** 2).sum(axis=1).mean()))
+    wider = min(STRAYS[0] * strays, STRAYS[1]) * np.array([1.0, 2.0])
+    like = 1.0 - _rise(np.linalg.norm(away, axis=2), *(SKIN_CHROMA + wider))
     like *= _rise(total / whole, *SKIN_LUMA)
     joined = ((like > 0.4) | (inside > 0)).astype(np.uint8)
     _, parts = cv2.connectedComponents(joined)

@@ -24,6 +24,7 @@ from kfx.render.isf_program import Program
 from tests import nets
 from tests.faces import face_at, frame_of, picture, tick_of
 from tests.looks import preset_of
+from tests.waiting import LONG_S, until
 
 SIZE = (320, 180)
 PIXELS = picture(*SIZE)
@@ -93,11 +94,7 @@ class Played:
 def settled(chain):
     """Wait outside of the drawing until the net's thread has nothing to do."""
     for net in chain._nets.values():
-        for _ in range(2000):
-            if net._runner.free(0.0):
-                return
-            threading.Event().wait(0.005)
-        pytest.fail("the net didn't end")
+        until(lambda net=net: net._runner.free(0.0), "the net's end")
 
 
 @pytest.fixture
@@ -134,7 +131,7 @@ def test_it_sleeps(gpu, tmp_path, drawing, without, monkeypatch):
     def run(self, *given):
         if threading.current_thread().name == "kfx-net":  # opening it is another thread's
             held.append(True)
-            go.wait(60.0)
+            go.wait(LONG_S)
         return real(self, *given)
 
     monkeypatch.setattr(session.Net, "run", run)
@@ -291,7 +288,7 @@ def test_a_net_is_opened_while_pictures_are_drawn(gpu, tmp_path, monkeypatch):
     go, real = threading.Event(), session.Net._open
 
     def open_(self):
-        go.wait(60.0)
+        go.wait(LONG_S)
         return real(self)
 
     monkeypatch.setattr(session.Net, "_open", open_)

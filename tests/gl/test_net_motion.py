@@ -24,6 +24,7 @@ from kfx.render.gpu import Gpu
 from tests import nets
 from tests.faces import face_at, frame_of, picture, tick_of
 from tests.looks import preset_of
+from tests.waiting import LONG_S
 
 SIZE = (320, 180)
 PIXELS = picture(*SIZE)
@@ -258,7 +259,7 @@ def test_a_net_that_hangs_leaves_faces_as_they_are(gpu, tmp_path, monkeypatch):
     path = lifting_net(tmp_path / "lift.onnx")
     go, real = threading.Event(), session.Net.run
     with Chain(gpu, preset_of(str(path)), SIZE, pace=Threaded) as chain:
-        monkeypatch.setattr(session.Net, "run", lambda *given: go.wait(20.0) and real(*given))
+        monkeypatch.setattr(session.Net, "run", lambda *given: go.wait(LONG_S) and real(*given))
         shown = [np.array(chain.render(tick)) for tick in ticks_of(60)]
         assert len(shown) == 60
         assert all((one == PIXELS).all() for one in shown)

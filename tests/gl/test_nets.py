@@ -18,11 +18,12 @@ from kfx.errors import KfxError
 from kfx.neural import card as cards
 from kfx.neural import inspect, session, trial
 from kfx.neural.worker import Inline, Slowed, Threaded
-from kfx.render import reproject, reproject_glsl
+from kfx.render import reproject, reproject_glsl, skin_glsl
 from kfx.render.gpu import Gpu
 from tests import nets
 from tests.faces import face_at, frame_of, picture, tick_of
 from tests.looks import preset_of
+from tests.waiting import LONG_S
 
 SIZE = (320, 180)
 PIXELS = picture(*SIZE)
@@ -93,8 +94,10 @@ def test_try_shows_what_is_drawn(gpu, tmp_path, region):
     assert np.percentile(off, 99) < 40
     assert trial.HEAD_RINGS == reproject.HEAD_RINGS
     assert trial.SKIN_RINGS == reproject.SKIN_RINGS
-    told = ("SKIN_CHROMA", "SKIN_LUMA", "CROP_EDGE")
-    assert all(getattr(trial, name) == getattr(reproject_glsl, name) for name in told)
+    assert (trial.SKIN_CHROMA, trial.SKIN_LUMA) == (skin_glsl.CHROMA, skin_glsl.LUMA)
+    told = ("SKIN_AT", "REDDER", "STRAYS")
+    assert all(getattr(trial, name) == getattr(skin_glsl, name) for name in told)
+    assert trial.CROP_EDGE == reproject_glsl.CROP_EDGE
 
 
 SKIN = (206, 152, 124, 255)
@@ -188,7 +191,7 @@ def test_a_net_that_hangs_never_stops_the_picture(gpu, tmp_path, monkeypatch):
     card = negative(tmp_path)
     go, real = threading.Event(), session.Net.run
     with Chain(gpu, preset_of(card), SIZE, pace=Threaded) as chain:
-        monkeypatch.setattr(session.Net, "run", lambda *given: go.wait(20.0) and real(*given))
+        monkeypatch.setattr(session.Net, "run", lambda *given: go.wait(LONG_S) and real(*given))
         ticks = still(60)
         assert all((np.array(chain.render(tick)) == PIXELS).all() for tick in ticks)
         assert any("no answer for" in text for text in chain.news())
@@ -372,3 +375,24 @@ def test_the_bench_tells_each_rate(monkeypatch):
     for one in result["rates_hz"].values():
         assert one["mesh_px"] < one["aligned_px"] < one["naive_px"]
         assert one["truth_px"] < 0.5
+
+
+@pytest.mark.parametrize("pace", [Inline, partial(Slowed, hz=15.0)], ids=["exact", "live"])
+def test_a_mix_that_nobody_sees_draws_nothing_and_is_run_only_where_results_come_late(
+    gpu, tmp_path, monkeypatch, pace
+):
+    """`style_flip` keeps its nets awake so: live it must, offline it need not."""
+    runs, real = [], session.Net.run
+    monkeypatch.setattr(session.Net, "run", lambda *given: runs.append(1) or real(*given))
+    preset = preset_of(negative(tmp_path, region="face", size=(96, 96)), mix=0.002)
+    with Chain(gpu, preset, SIZE, pace=pace) as chain:
+        runs.clear()
+        for tick in still(9):
+            assert (chain.render(tick) == PIXELS).all()
+    assert bool(runs) == (pace is not Inline)
+
+
+def test_the_matte_that_guards_a_flow_is_not_fitted_for_shaders(gpu, tmp_path):
+    with Chain(gpu, preset_of(negative(tmp_path)), SIZE, pace=partial(Slowed, hz=15.0)) as chain:
+        assert chain.needs_person
+        assert not chain._draws_person

@@ -17,6 +17,7 @@ from kfx.neural.session import Given, Net, sample_picture
 from kfx.neural.worker import Inline, Slowed, Threaded
 from tests import nets
 from tests.faces import face_at, picture
+from tests.waiting import LONG_S, until
 
 
 def ran(card, picture, size=None, **given):
@@ -361,16 +362,12 @@ def test_a_slowed_net_answers_after_its_period():
 
 def test_a_thread_takes_one_job_at_a_time_and_ends():
     go = threading.Event()
-    runner = Threaded(lambda job: go.wait(5.0) and job)
+    runner = Threaded(lambda job: go.wait(LONG_S) and job)
     runner.offer("first", 0.0)
     assert not runner.free(0.0)
     assert runner.take(0.0) is None
     go.set()
-    for _ in range(500):
-        done = runner.take(0.0)
-        if done is not None:
-            break
-        threading.Event().wait(0.01)
+    done = until(lambda: runner.take(0.0))
     assert done.result == "first"
     assert runner.free(0.0)
     runner.close()
@@ -379,14 +376,14 @@ def test_a_thread_takes_one_job_at_a_time_and_ends():
 
 def test_who_closes_a_thread_does_not_wait_for_its_net(monkeypatch):
     go = threading.Event()
-    runner = Threaded(lambda job: go.wait(20.0))
+    runner = Threaded(lambda job: go.wait(LONG_S))
     runner.offer(1, 0.0)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "join", lambda *given, **named: pytest.fail("it waited"))
         runner.close()
     (thread,) = [one for one in threading.enumerate() if one is runner._thread]
     go.set()
-    thread.join(10.0)
+    thread.join(LONG_S)
     assert not thread.is_alive()
 
 

@@ -13,18 +13,18 @@ from kfx.engine.look.autobypass import Care, Strict
 from kfx.engine.look.modulate import Knobs, Values
 from kfx.engine.look.motions import Motions, moved
 from kfx.engine.look.nets import NetLayer, wants_person
-from kfx.engine.look.plan import Moving, Plan, Step, compile_plan, loosened, shader_of
+from kfx.engine.look.plan import Moving, Plan, Step, compile_plan, loosened, reads_matte, shader_of
 from kfx.engine.look.quality import full
 from kfx.engine.look.routing import routed
 from kfx.engine.look.step_images import StepImages
-from kfx.engine.look.warping import Warping, undone
+from kfx.engine.look.warping import Warping
 from kfx.neural.opening import opened
 from kfx.neural.worker import Inline, Pace
 from kfx.params import Value
 from kfx.presets import Preset
 from kfx.render import facemesh, isf_join
 from kfx.render.gbuffer import NAMES as DRAWN
-from kfx.render.gpu import Gpu, PixelPool
+from kfx.render.gpu import Box, Gpu, PixelPool
 from kfx.render.isf_program import Program, automatic_values
 from kfx.types import Face, Landmarks, Pixels, Tick, freeze
 
@@ -87,8 +87,8 @@ class Chain:
         self._warping: Warping | None = None
         self._aov = aov
         nets = [step.links[0][1].effect.source for step in steps if step.kind == "net"]
-        guarded = any(wants_person(card, exact=pace is Inline) for card in nets)
-        self.needs_person = self.plan.needs_person or "personMatte" in aov or guarded
+        self._draws_person = self.plan.needs_person or "personMatte" in aov  # fitted, for shaders
+        self.needs_person = self._draws_person or wants_person(nets, exact=pace is Inline)
         images = (*self.plan.face_images, *aov)
         self.needs_hands = hands and any(name in DRAWN for name in images)
         self._beside: StepImages | None = None
@@ -113,7 +113,7 @@ class Chain:
             [link for step in self._shader_steps() for _, link in step.links],
             self._aov,
             faces=bool(self._aov or self.plan.face_images),
-            person=self.needs_person,
+            person=self._draws_person,
             hands=self.needs_hands,
         )
         for place, link in [step.links[0] for step in self.plan.steps if step.kind == "net"]:
@@ -124,7 +124,7 @@ class Chain:
             yield
             place = step.links[0][0]
             uniforms = self._uniforms[place] = self._uniforms_of(step)
-            self.programs[place] = Program(gpu, shader_of(step), size, uniforms)
+            self.programs[place] = Program(gpu, shader_of(step), size, uniforms, in_place=True)
 
     def warm(self, tick: Tick) -> Iterator[None]:
         """Draw each program once where nobody sees it: drivers do half their work only then."""
@@ -170,7 +170,8 @@ class Chain:
     def draws_all_of(self, preset: Preset) -> bool:
         """Whether all links of a preset of the same effects are planned that may show."""
         planned = {n for step in self.plan.steps for n, _ in step.links}
-        return all(link.idle or n in planned for n, link in enumerate(preset.chain))
+        seen = self._draws_person or not any(map(reads_matte, preset.chain))
+        return seen and all(link.idle or n in planned for n, link in enumerate(preset.chain))
 
     def _loosen(self, moving: Moving) -> None:
         """Knobs that move aren't compiled in, by their link's place."""
@@ -265,6 +266,8 @@ class Chain:
                 values = self._moment(tick, faces) | self._uniforms[place]
                 if step.kind == "boxes":
                     self._draw_boxes(program, step, faces, values)
+                elif program.draws_over(values):
+                    program.draw(self._canvas, self._images(self._canvas, step), values)
                 else:
                     program.draw(self._spare, self._images(self._canvas, step), values)
                     self._canvas, self._spare = self._spare, self._canvas
@@ -365,20 +368,18 @@ class Chain:
         self, program: Program, step: Step, faces: tuple[Face, ...], values: dict[str, Any]
     ) -> None:
         shader = program.shader
-        boxes = [
-            box
-            for face in faces
-            for box in facemesh.region_boxes(face, shader.region, shader.margin_iod, self.size)
-        ]
+        boxes: list[Box] = []
+        for face in faces:
+            boxes += facemesh.region_boxes(face, shader.region, shader.margin_iod, self.size)
         if boxes or program.remembers:
-            with undone(self._gpu, self._canvas, self._spare):
+            with self._gpu.undone(self._canvas, self._spare, program.reads_of(boxes, values)):
                 program.draw(self._canvas, self._images(self._spare, step), values, boxes)
 
     def _images(
         self, canvas: moderngl.Texture, step: Step | None = None
     ) -> dict[str, moderngl.Texture]:
         assert self._beside is not None
-        return self._beside.of(canvas, step.slots if step is not None else ())
+        return self._beside.of(canvas, *([step.buffer] if step else []))
 
     def _moment(self, tick: Tick, faces: tuple[Face, ...]) -> dict[str, Any]:
         """The uniforms that no knob gives."""

@@ -58,6 +58,8 @@ class Asking:
         self._inputs = Inputs(card, frame, size, crop := Crop(gpu, frame))
         self._crop = crop
         self._small = flow.small_size(frame)
+        self._viewed: Tick | None = None
+        self._views: dict[int, refine.View] = {}
 
     def release(self) -> None:
         self._crop.release()
@@ -90,7 +92,7 @@ class Asking:
                 lows[slot] = self._gpu.acquire(LOW)
                 self.low(canvas, None if whole else face, lows[slot])
                 if face is not None and not whole:
-                    views[slot] = self.view(canvas, face)
+                    views[slot] = self.view(canvas, face, tick)
         grey = self.grey(canvas) if whole and not self._exact else None
         asks = tuple(
             Ask(slot, face, to_crop, self._inputs.of(canvas, tick, face, to_crop, values))
@@ -110,11 +112,23 @@ class Asking:
             self._crop.draw(canvas, aligned.inverse(to_crop), into)
         return to_crop
 
-    def view(self, canvas: moderngl.Texture, face: Face) -> refine.View:
-        """A face as flow sees it."""
+    def view(self, canvas: moderngl.Texture, face: Face, tick: Tick) -> refine.View:
+        """A face as flow sees it, once a tick."""
+        if self._viewed is not tick:
+            self._viewed, self._views = tick, {}
+        if face.slot not in self._views:
+            self._views[face.slot] = self._view(canvas, face, tick)
+        return self._views[face.slot]
+
+    def _view(self, canvas: moderngl.Texture, face: Face, tick: Tick) -> refine.View:
         to_crop = aligned.crop(face, "face", refine.SIZE, refine.MARGIN)
-        seen = self._crop.read(canvas, aligned.inverse(to_crop), refine.SIZE)
-        return refine.View.of(face, flow.grey(seen), to_crop)
+        if any(face.landmarks is one.landmarks for one in tick.faces):
+            # Where no effect has moved it a face lies in the plate, as the tracker saw it: no
+            # reading back from the GPU, and no look's flashes and grain.
+            grey = flow.cut(tick.frame.pixels, to_crop, refine.SIZE)
+        else:
+            grey = flow.grey(self._crop.read(canvas, aligned.inverse(to_crop), refine.SIZE))
+        return refine.View.of(face, grey, to_crop)
 
     def grey(self, canvas: moderngl.Texture) -> npt.NDArray[np.uint8]:
         """The frame as flow sees it."""

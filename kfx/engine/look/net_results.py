@@ -21,7 +21,8 @@ from kfx.types import Face
 class Shown:
     """Two results of one slot, and the jobs they are of; `since` is when the newer one came.
 
-    `step` corrects the older one's landmarks as seen from the newer one, see `kfx.neural.refine`.
+    `step` corrects the older one's landmarks as seen from the newer one, see `kfx.neural.refine`;
+    of whole frames it is the flow from the newer one back to the older.
     """
 
     older: Result | Whole
@@ -29,7 +30,7 @@ class Shown:
     older_of: Any
     newer_of: Any
     since: float
-    step: Shift | None = None
+    step: npt.NDArray[np.float32] | None = None
 
 
 class Slots:
@@ -73,7 +74,7 @@ class Slots:
         job: Any,
         picture: npt.NDArray[Any],
         time: float,
-        step: Shift | None = None,
+        step: npt.NDArray[np.float32] | None = None,
     ) -> None:
         """A new result of a slot; the newer one becomes the older."""
         height, width = picture.shape[:2]

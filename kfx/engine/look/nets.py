@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import moderngl
 import numpy as np
+import numpy.typing as npt
 
 from kfx.engine.look import net_rehearsal
-from kfx.engine.look.net_jobs import FRAME, Asking, Job
+from kfx.engine.look.net_jobs import FRAME, Ask, Asking, Job
 from kfx.engine.look.net_results import Shown, Slots
 from kfx.neural import answer, flow, providers, refine, session
 from kfx.neural.aligned import Affine
@@ -27,6 +28,7 @@ STALE_RUNS = 5.0  # times what a run takes: it may rest between two
 FADE_OUT_S = 0.25
 FADE_IN_S = 0.15
 REST_S = 0.1  # a shorter time between two ticks is a dropped frame
+UNSEEN = 1 / 256  # of a mix: it can't be seen, but keeps a net awake until its beat
 RETRY_S = (0.1, 2.0)  # after the first fault, and at most
 
 
@@ -135,13 +137,17 @@ class NetLayer:
         self._slots.keep({FRAME} if whole else {face.slot for face in shown})
         self._rest(tick, idle=not (shown or whole))
         self._take(tick.time)
-        if tick.time >= self._due - 1e-6 and self._runner.free(tick.time) and (shown or whole):
+        mix = float(values["mix"])  # type: ignore[arg-type]
+        # An exact result is there when it is wanted; what remembers has to see every frame.
+        asleep = self._runner.exact and mix < UNSEEN and not self.card.role("state")
+        due = tick.time >= self._due - 1e-6 and not asleep
+        if due and self._runner.free(tick.time) and (shown or whole):
             self._offer(canvas, tick, shown, values)
             if self._runner.exact:
                 self._take(tick.time)
         self._watch(tick.time)
-        amount = float(values["mix"]) * self._amount(tick.time)  # type: ignore[arg-type]
-        if amount <= 0.0:
+        amount = mix * self._amount(tick.time)
+        if amount < UNSEEN:
             return False
         if whole:
             return self._draw_frame(canvas, spare, tick, values, amount)
@@ -162,7 +168,7 @@ class NetLayer:
         light = 0.0 if self._runner.exact else float(values.get("light", 0.0))  # type: ignore[arg-type]
         for face, one in sorted(drawn, key=lambda pair: pair[0].iod):
             fade = self._fade(tick.time, one)
-            shifts = (None, None) if self._runner.exact else self._shifts(canvas, face, one)
+            shifts = (None, None) if self._runner.exact else self._shifts(canvas, face, one, tick)
             self._gpu.copy(canvas, spare)
             wanted = light > 0.0 or self.card.edge == "skin"
             to_crop = self._asking.low(spare, face, self._slots.low if wanted else None)
@@ -180,13 +186,13 @@ class NetLayer:
             )
 
     def _shifts(
-        self, canvas: moderngl.Texture, face: Face, one: Shown
+        self, canvas: moderngl.Texture, face: Face, one: Shown, tick: Tick
     ) -> tuple[refine.Points | None, refine.Points | None]:
         """By how much the landmarks of both results are corrected, see `refine`."""
         newer = one.newer_of.views.get(face.slot)
         if newer is None:
             return None, None
-        shift = self._refiner.shift(self._asking.view(canvas, face), newer)
+        shift = self._refiner.shift(self._asking.view(canvas, face, tick), newer)
         # The older one's correction is known as seen from the newer one: a flow less each frame.
         return shift if one.step is None else shift + one.step, shift
 
@@ -208,13 +214,12 @@ class NetLayer:
             light = float(values.get("light", 0.0))  # type: ignore[arg-type]
             self._asking.low(canvas, None, self._slots.low)
             assert self._flow is not None
-            now = self._asking.grey(canvas)
-            flows = tuple(
-                None
-                if job.grey is None or (fade >= 1.0 and i == 0)
-                else self._flow.between(now, job.grey, tick.matte, job.person)
-                for i, job in enumerate((one.older_of, one.newer_of))
-            )  # type: ignore[assignment]
+            newer: Job = one.newer_of
+            if newer.grey is not None:
+                now = self._asking.grey(canvas)
+                flow_ = self._flow.between(now, newer.grey, tick.matte, newer.person)
+                older = flow_ if one.step is None else self._flow.onwards(flow_, one.step)
+                flows = (None if fade >= 1.0 else older, flow_)
         self._slots.draw_frame(
             spare, canvas, one, flows=flows, fade=fade, amount=amount, light=light
         )
@@ -324,12 +329,20 @@ class NetLayer:
         self._taken, self._newest, self._rested_s = time, job.time, 0.0
         self._first = time if self._first is None else self._first
         for ask in job.asks:
-            before, view = self._slots.shown(ask.slot), job.views.get(ask.slot)
-            older = before.newer_of.views.get(ask.slot) if before is not None else None
-            step = (
-                self._refiner.shift(view, older) if view is not None and older is not None else None
-            )
-            self._slots.add(ask.slot, ask, job, done.result[ask.slot], time, step)
+            self._slots.add(ask.slot, ask, job, done.result[ask.slot], time, self._step(ask, job))
+
+    def _step(self, ask: Ask, job: Job) -> npt.NDArray[np.float32] | None:
+        """How the result before is seen from a new one, worked out once: see `refine`, `flow`."""
+        before, view = self._slots.shown(ask.slot), job.views.get(ask.slot)
+        if before is None:
+            return None
+        old: Job = before.newer_of
+        if self._flow is not None and job.grey is not None and old.grey is not None:
+            return self._flow.between(job.grey, old.grey, job.person, old.person)
+        older = old.views.get(ask.slot)
+        if view is None or older is None:
+            return None
+        return self._refiner.shift(view, older)
 
     def _fault(self, done: Done, time: float) -> None:
         """The plate for this link, told once; another try soon."""
@@ -342,10 +355,13 @@ class NetLayer:
             self._due = time + min(RETRY_S[1], RETRY_S[0] * 2.0 ** min(self._faults, 10))
 
 
-def wants_person(card: Card, *, exact: bool) -> bool:
+def wants_person(cards: Iterable[Card], *, exact: bool) -> bool:
     """Whether a net wants the person matte: as its mask, or to guard what is carried on."""
-    masks = any(port.source == "person" for port in card.role("mask"))
-    return masks or (card.region == "frame" and not exact)
+    return any(
+        any(port.source == "person" for port in card.role("mask"))
+        or (card.region == "frame" and not exact)
+        for card in cards
+    )
 
 
 def _shares(to_crop: Affine, size: tuple[int, int]) -> Affine:

@@ -36,6 +36,11 @@ class Step:
         return self.links[0][1].slots
 
     @property
+    def buffer(self) -> tuple[tuple[int | str, ...], str]:
+        """The face G-buffer that a shader step reads, see `kfx.engine.look.routing.Key`."""
+        return self.slots, self.links[0][1].effect.source.edge
+
+    @property
     def text(self) -> str:
         """The step for people: ``film + lut_grade: one pass over the full frame``."""
         names = " + ".join(_named(link) for _, link in self.links)
@@ -72,7 +77,10 @@ class Plan:
 
     @property
     def needs_person(self) -> bool:
-        """Whether a shader reads ``personMatte``."""
+        """Whether a shader reads ``personMatte``, or a motion the matte of the tick."""
+        links = [link for step in self.steps for _, link in step.links]
+        if any(reads_matte(link) for link in links):
+            return True
         drawn = [step for step in self.steps if step.kind in ("boxes", "frame")]
         links = [link for step in drawn for _, link in step.links]
         return any("personMatte" in link.effect.source.images for link in links)
@@ -95,6 +103,14 @@ class Plan:
         )
         drawn = bool(self.face_images) or any(step.kind != "frame" for step in self.steps)
         return drawn or follows
+
+
+def reads_matte(link: Link) -> bool:
+    """Whether a motion reads the person matte with its knobs as they are, or as they move."""
+    knob = link.effect.kind == "motion" and link.effect.source.matte_knob
+    if not knob or link.idle:
+        return False
+    return bool(link.values[knob]) or knob in link.modulation
 
 
 def compile_plan(preset: Preset, *, join: bool = True) -> Plan:
@@ -173,7 +189,9 @@ def _joins(step: Step, link: Link) -> bool:
         return False
     first, shader = step.links[0][1].effect.source, link.effect.source
     return (
-        first.region == shader.region and isf_join.can_lead(first) and isf_join.can_follow(shader)
+        (first.region, first.edge) == (shader.region, shader.edge)
+        and isf_join.can_lead(first)
+        and isf_join.can_follow(shader)
     )
 
 

@@ -131,16 +131,85 @@ class Choice(Knob):
 
 
 @dataclass(frozen=True)
-class Performer(Choice):
-    """Whom: the number of a slot or the name it is pinned by, as text; "" for nobody.
-
-    No signal moves it, as with every choice; which names there are only the show knows.
-    """
+class Text(Choice):
+    """A line of at most `longest` characters, "" for none. No signal moves it, as any choice."""
 
     default: str = ""
+    longest: int = field(default=64, kw_only=True)
+
+    def check(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValueError(f"{value!r} is no text; use {self.range_text}")
+        if len(value) > self.longest or not value.isprintable():
+            raise ValueError(f"{value[:60]!r} is no line of {self.range_text}")
+        return value.strip()
+
+    @property
+    def range_text(self) -> str:
+        return f"text, at most {self.longest} characters"
+
+
+@dataclass(frozen=True)
+class Listed(Text):
+    """Up to `most` items with commas or blanks between them, "" for none.
+
+    Each is a number `min`..`max`; with `words` it is one of those, or some of them joined by
+    ``+``. A list of TOML is taken too.
+    """
+
+    longest: int = field(default=400, kw_only=True)
+    words: tuple[str, ...] = field(default=(), kw_only=True)
+    most: int = field(default=16, kw_only=True)
+    min: float = field(default=0.0, kw_only=True)
+    max: float = field(default=1.0, kw_only=True)
+
+    def check(self, value: Any) -> str:
+        if isinstance(value, list | tuple):
+            value = ", ".join(map(str, value))
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            value = f"{value:g}"
+        text = super().check(value)
+        self.numbers(text)
+        return text
+
+    def numbers(self, value: str) -> tuple[float, ...]:
+        """The items: numbers as they are, of words the sum of 2 to the power of their places."""
+        items = value.replace(",", " ").split()
+        if len(items) > self.most:
+            raise ValueError(f"{len(items)} items are too many; use {self.range_text}")
+        return tuple(self._bits(one) if self.words else self._number(one) for one in items)
+
+    def _bits(self, item: str) -> float:
+        bits = 0
+        for word in item.split("+"):
+            if word not in self.words:
+                raise ValueError(f"{word[:60]!r} is none of {', '.join(self.words)}")
+            bits |= 1 << self.words.index(word)
+        return float(bits)
+
+    def _number(self, item: str) -> float:
+        number = float(_number(item))
+        if not self.min <= number <= self.max:
+            raise ValueError(f"{item[:60]} is outside {self.min:g}..{self.max:g}")
+        return number
+
+    @property
+    def range_text(self) -> str:
+        items = ", ".join(self.words) if self.words else f"{self.min:g}..{self.max:g}"
+        return f"at most {self.most} of {items}"
+
+
+@dataclass(frozen=True)
+class Performer(Text):
+    """Whom: the number of a slot or the name it is pinned by, as text; "" for nobody.
+
+    Which names there are only the show knows.
+    """
 
     def check(self, value: Any) -> str:
         if isinstance(value, int | float) and not isinstance(value, bool):
+            if value not in range(8):
+                raise ValueError(f"{value:g} is no slot; use {self.range_text}")
             value = f"{value:g}"
         if not isinstance(value, str) or len(value) > 64:
             raise ValueError(f"{str(value)[:60]!r} is no performer; use {self.range_text}")
@@ -242,7 +311,7 @@ def parse(knob: Knob, text: str) -> Value:
         return words[text.lower()]
     if isinstance(knob, Vector):
         return knob.check([_number(part) for part in text.strip("[]()").split(",")])
-    if isinstance(knob, File):
+    if isinstance(knob, File) or (isinstance(knob, Text) and not isinstance(knob, Performer)):
         return knob.check(text)
     if isinstance(knob, Choice) and (text in knob.labels or text in knob.options):
         return knob.check(text)

@@ -9,7 +9,15 @@
     {"NAME": "beat", "TYPE": "float"},
     {"NAME": "n", "TYPE": "long", "MIN": 2, "MAX": 4, "DEFAULT": 3, "DOC": "tiles in a row"},
     {"NAME": "place", "TYPE": "long", "VALUES": [0, 1, 2], "LABELS": ["full", "pip right", "pip left"], "DEFAULT": 0, "DOC": "the card over a darkened picture, or small at its side"},
-    {"NAME": "language", "TYPE": "long", "VALUES": [0, 1, 2], "LABELS": ["english", "korean", "japanese"], "DEFAULT": 1, "DOC": "of the words"},
+    {"NAME": "language", "TYPE": "long", "VALUES": [0, 1, 2], "LABELS": ["english", "korean", "japanese"], "DEFAULT": 1, "DOC": "of the words that the card brings along"},
+    {"NAME": "header", "TYPE": "image", "TEXT": "line", "MAX": 40, "DOC": "large words of your own, in any script"},
+    {"NAME": "header_over", "TYPE": "image", "TEXT": "line", "MAX": 40, "DOC": "the small line over them"},
+    {"NAME": "button_text", "TYPE": "image", "TEXT": "line", "MAX": 20, "DOC": "on the button"},
+    {"NAME": "font", "TYPE": "image", "TEXT": "font", "DOC": "what your own words are set in; else the first known font that has all letters"},
+    {"NAME": "tile_fx", "TYPE": "image", "TEXT": "list", "WORDS": ["dealt", "live", "frozen", "negative", "chrome", "poster", "mirror", "print", "deadpan", "blocks"], "ITEMS": 16, "DOC": "what each tile shows from the top left on, over and over, with + between treatments that add up; dealt: by chance"},
+    {"NAME": "ticked", "TYPE": "image", "TEXT": "list", "MIN": 0, "MAX": 16, "ITEMS": 16, "DOC": "the tiles that get a tick, in this order, true or not: 1 is at the top left, 0 is none"},
+    {"NAME": "tick_times", "TYPE": "image", "TEXT": "list", "MIN": 0.0, "MAX": 32.0, "ITEMS": 16, "DOC": "beats after the deal at which ticks fall, rising; those beyond go on as tick says"},
+    {"NAME": "hold", "TYPE": "float", "DEFAULT": 0.25, "MIN": 0.0625, "MAX": 2.0, "UNIT": "beats", "DOC": "how long a deadpan tile holds each picture"},
     {"NAME": "refresh", "TYPE": "float", "DEFAULT": 4.0, "MIN": 1.0, "MAX": 32.0, "UNIT": "beats", "DOC": "the tiles are dealt anew that often, and the stills taken anew"},
     {"NAME": "tick", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.125, "MAX": 4.0, "UNIT": "beats", "DOC": "from one tick to the next"},
     {"NAME": "treated", "TYPE": "float", "DEFAULT": 0.55, "MIN": 0.0, "MAX": 1.0, "DOC": "share of the tiles that aren't live"},
@@ -29,7 +37,8 @@
   "KFX": {"region": "frame"}
 }*/
 
-const int LIVE = 0, FROZEN = 1, NEGATIVE = 2, CHROME = 3, POSTER = 4, MIRROR = 5, PRINT = 6;
+// Treatments are bits, so that they add up; bit k is word k of tile_fx.
+const int DEALT = 1, LIVE = 2, FROZEN = 4, NEGATIVE = 8, CHROME = 16, POSTER = 32, MIRROR = 64, PRINT = 128, DEADPAN = 256, BLOCKS = 512;
 const vec3 INK = vec3(0.055, 0.058, 0.07), PAPER = vec3(0.945, 0.945, 0.93);
 const float WIDE[9] = float[9](562.0, 70.0, 386.0, 322.0, 118.0, 322.0, 196.0, 116.0, 212.0);  // captcha_text.py prints them
 
@@ -41,9 +50,14 @@ float hash(uvec3 v) {
 }
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
 uint hand() { return uint(max(floor(beat / refresh + 1e-4), 0.0)); }
+// An item of a list: three bytes of 4096ths; -1 where there is no list.
+float item(vec4 t) { return t.a > 0.0 ? floor(dot(t.rgb, vec3(255.0, 65280.0, 16711680.0)) + 0.5) / 4096.0 : -1.0; }
+bool has(float kind, int bit) { return (int(kind + 0.5) & bit) != 0; }
+float step_() { return floor(beat / hold + 1e-4); }
 float since_deal() { return max(beat - refresh * floor(beat / refresh + 1e-4), 0.0); }
 
-// Texels 0..8: what a tile may show, centre and half its side in pixels. Texel 15: the hand dealt.
+// Texels 0..8: what a tile may show, centre and half its side in pixels. Texels 15 and 13: the hand
+// dealt and the step of a deadpan tile, 14 and 12: those of the frame before.
 vec4 spot(int r) {
     vec2 size = IMG_SIZE(inputImage), c = vec2(0.0);
     int best = -1;
@@ -69,59 +83,79 @@ vec4 spot(int r) {
     return cut ? now : mix(last, now, 1.0 - exp(-TIMEDELTA / 0.07));
 }
 
-// Whether tile k is anything but live, and whether it gets a tick.
-bool fake(uint k) { return hash(uvec3(k, hand(), 5u)) < treated; }
-bool chosen(uint k) { return fake(k) == (hash(uvec3(k, hand(), 6u)) < truth); }
+// What tile k shows, whether that is anything but live, and whether it gets a tick.
+float kind_of(int k) {
+    vec4 given = texelFetch(tile_fx, ivec2(k % int(IMG_SIZE(tile_fx).x), 0), 0);
+    int bits = given.a > 0.0 ? int(item(given) + 0.5) : DEALT;
+    if ((bits & DEALT) != 0 && hash(uvec3(uint(k), hand(), 5u)) < treated)
+        bits |= FROZEN << ((int(hash(uvec3(hand(), 8u, 9u)) * 6.0) + k * 5) % 6);
+    return float(bits & ~(DEALT | LIVE));
+}
+// Its place in the list of ticks, -1 where it isn't in it.
+int listed(int k) {
+    int place_ = -1, many = int(IMG_SIZE(ticked).x);
+    for (int j = many - 1; j >= 0; j--) if (int(item(texelFetch(ticked, ivec2(j, 0), 0)) + 0.5) == k + 1) place_ = j;
+    return place_;
+}
+bool by_hand() { return texelFetch(ticked, ivec2(0), 0).a > 0.0; }
+bool chosen(int k) { return by_hand() ? listed(k) >= 0 : (kind_of(k) > 0.0) == (hash(uvec3(uint(k), hand(), 6u)) < truth); }
+// Beats after the deal at which the tick of a rank falls.
+float falls(int rank) {
+    int many = int(IMG_SIZE(tick_times).x);
+    if (texelFetch(tick_times, ivec2(0), 0).a == 0.0) return float(rank + 1) * tick;
+    return item(texelFetch(tick_times, ivec2(min(rank, many - 1), 0), 0)) + tick * float(max(rank - many + 1, 0));
+}
 vec4 dealt(int k, int row) {
     int count = n * n, shift = int(hash(uvec3(hand(), 1u, 2u)) * 9.0), stride = hash(uvec3(hand(), 3u, 4u)) < 0.5 ? 2 : 4;
     int r = (k * stride + shift + (k > 8 ? 5 : 0)) % 9;
     if (row == 1) return texelFetch(spots, ivec2(r, 0), 0);
-    float rank = 0.0, mine = hash(uvec3(uint(k), hand(), 7u));
-    for (int j = 0; j < count; j++) rank += j != k && chosen(uint(j)) && hash(uvec3(uint(j), hand(), 7u)) < mine ? 1.0 : 0.0;
-    float kind = fake(uint(k)) ? float(1 + (int(hash(uvec3(hand(), 8u, 9u)) * 6.0) + k * 5) % 6) : 0.0;
-    return vec4(kind, chosen(uint(k)) ? (rank + 1.0) * tick : 1e4, 0.5 + 0.5 * mine, float(r));
+    float mine = hash(uvec3(uint(k), hand(), 7u));
+    int rank = by_hand() ? listed(k) : 0;
+    if (!by_hand()) for (int j = 0; j < count; j++) rank += j != k && chosen(j) && hash(uvec3(uint(j), hand(), 7u)) < mine ? 1 : 0;
+    return vec4(kind_of(k), chosen(k) ? falls(rank) : 1e4, 0.5 + 0.5 * mine, float(r));
 }
 // Texel 16: where the cursor is, in tiles from the top left; it travels from tick to tick.
 vec4 cursor() {
-    float t = since_deal();
-    float next = floor(t / tick) + 1.0;
-    vec2 to = vec2(float(n) * 0.86, float(n) + 0.27 * float(n) / 3.0), from = next > 1.0 ? to : vec2(0.55, 0.85) * float(n);
+    float t = since_deal(), before = 0.0, next = 1e4;
+    vec2 end = vec2(float(n) * 0.86, float(n) + 0.27 * float(n) / 3.0), to = end, from = vec2(0.55, 0.85) * float(n);
     for (int k = 0; k < n * n; k++) {
-        vec4 one = dealt(k, 0);
+        float falls_ = dealt(k, 0).y;
         vec2 at = vec2(float(k % n), float(k / n)) + vec2(0.55, 0.6);
-        float rank = floor(one.y / tick + 0.5);
-        if (rank == next) to = at;
-        if (rank == next - 1.0) from = at;
+        if (falls_ > t && falls_ < next) { next = falls_; to = at; }
+        if (falls_ <= t && falls_ >= before) { before = falls_; from = at; }
     }
-    float e = clamp((t / tick - next + 1.0) * 1.25, 0.0, 1.0);
+    bool done = next == 1e4 && t >= before + tick;
+    if (next == 1e4) next = before + tick;
+    float e = clamp((t - before) / max(next - before, 1e-3) * 1.25, 0.0, 1.0);
     e = e * e * (3.0 - 2.0 * e);
-    bool done = to.y > float(n) && from.y > float(n);
+    if (done) from = end;
     return vec4(mix(from, to, e), done ? 0.0 : 1.0, 1.0);
 }
 
 // Two reads stand for the area of a pixel of a tile.
 vec3 crop(vec4 tile, vec4 at, vec2 uv, float px) {
-    if (tile.x == float(MIRROR)) uv.x = 0.5 - abs(uv.x - 0.5);
+    if (has(tile.x, MIRROR)) uv.x = 0.5 - abs(uv.x - 0.5);
     vec2 size = IMG_SIZE(inputImage), d = vec2(0.5, 0.22) * px * at.z / size, p = (at.xy + (uv * 2.0 - 1.0) * at.z) / size;
     return 0.5 * (IMG_NORM_PIXEL(inputImage, p + d).rgb + IMG_NORM_PIXEL(inputImage, p - d).rgb);
 }
-vec3 treat(float kind, vec3 c, vec2 uv) {
-    float l = luma(c), hard = smoothstep(0.04, 0.82, l);
-    if (kind == float(NEGATIVE)) return mix(vec3(0.04, 0.05, 0.09), vec3(0.90, 0.97, 1.0), 1.0 - hard) * vec3(0.96, 1.0, 1.02);
-    if (kind == float(CHROME)) {             // skin as polished metal: light comes back in bands
-        float band = 0.5 - 0.5 * cos(hard * 14.0 + uv.y * 2.0);
-        return mix(vec3(0.05, 0.06, 0.08), vec3(0.93, 0.96, 1.0), mix(hard, band, 0.62));
+float tone(vec3 c) { return smoothstep(0.04, 0.82, luma(c)); }
+vec3 treat(float kind_, vec3 c, vec2 uv) {
+    int kind = int(kind_ + 0.5);
+    if ((kind & FROZEN) != 0) c = mix(vec3(luma(c)), c, 0.55) * vec3(0.93, 0.98, 1.06);  // a photograph of then, gone cold
+    if ((kind & CHROME) != 0) {                 // skin as polished metal: light comes back in bands
+        float hard = tone(c), band = 0.5 - 0.5 * cos(hard * 14.0 + uv.y * 2.0);
+        c = mix(vec3(0.05, 0.06, 0.08), vec3(0.93, 0.96, 1.0), mix(hard, band, 0.62));
     }
-    if (kind == float(POSTER)) {             // a few flat inks, pushed
-        vec3 q = mix(vec3(l), c, 1.6);
-        return clamp(floor(clamp((q - 0.5) * 1.35 + 0.5, 0.0, 1.0) * 3.0 + 0.5) / 3.0, 0.03, 0.97);
+    if ((kind & NEGATIVE) != 0) c = mix(vec3(0.04, 0.05, 0.09), vec3(0.90, 0.97, 1.0), 1.0 - tone(c)) * vec3(0.96, 1.0, 1.02);
+    if ((kind & POSTER) != 0) {                 // a few flat inks, pushed
+        vec3 q = mix(vec3(luma(c)), c, 1.6);
+        c = clamp(floor(clamp((q - 0.5) * 1.35 + 0.5, 0.0, 1.0) * 3.0 + 0.5) / 3.0, 0.03, 0.97);
     }
-    if (kind == float(PRINT)) {              // two inks and a screen
+    if ((kind & PRINT) != 0) {                  // two inks and a screen
         vec2 s = mat2(0.7071, 0.7071, -0.7071, 0.7071) * uv * 46.0;
         float dot_ = 0.5 + 0.25 * (cos(s.x * 3.14159) + cos(s.y * 3.14159));
-        return mix(accent.rgb, INK, smoothstep(-0.16, 0.16, dot_ - hard));
+        c = mix(accent.rgb, INK, smoothstep(-0.16, 0.16, dot_ - tone(c)));
     }
-    if (kind == float(FROZEN)) return mix(vec3(l), c, 0.55) * vec3(0.93, 0.98, 1.06);  // a photograph of then, gone cold
     return c;
 }
 float box(vec2 p, vec2 half_, float r) { vec2 q = abs(p) - half_ + r; return length(max(q, 0.0)) + min(max(q.x, q.y), 0.0) - r; }
@@ -132,6 +166,14 @@ float words_at(int row, vec2 p, float high, float px) {
     vec2 q = vec2(p.x / high * 64.0, p.y / high);
     float there = step(0.0, q.x) * step(q.x, WIDE[row]) * step(0.02, q.y) * step(q.y, 0.98);
     float field = IMG_NORM_PIXEL(words, vec2(q.x / 640.0, 1.0 - (float(row) + 1.0 - q.y) / 9.0)).r;
+    return there * clamp((field - 0.5) * 14.0 * high / 64.0 / px + 0.5, 0.0, 1.0);
+}
+// The same of a line of one's own, made as long as `room` at most; `size` is its picture's.
+float fit(vec2 size, float high, float room) { return min(high, room * size.y / size.x); }
+float own_at(int which, vec2 size, vec2 p, float high, float px) {
+    vec2 q = vec2(p.x * size.y / size.x, p.y) / high;
+    float there = step(0.0, q.x) * step(q.x, 1.0) * step(0.02, q.y) * step(q.y, 0.98);
+    float field = which == 0 ? IMG_NORM_PIXEL(header, q).r : which == 1 ? IMG_NORM_PIXEL(header_over, q).r : IMG_NORM_PIXEL(button_text, q).r;
     return there * clamp((field - 0.5) * 14.0 * high / 64.0 / px + 0.5, 0.0, 1.0);
 }
 
@@ -145,9 +187,10 @@ vec3 tile_at() {
     vec4 mine = texelFetch(deal, ivec2(k, 0), 0), at = texelFetch(deal, ivec2(k, 1), 0);
     float born = clamp((t + 0.02) / 0.22 - mine.z * 0.8, 0.0, 1.0);             // dealt one by one
     vec2 uv = g - id;
-    vec3 then = IMG_NORM_PIXEL(stills, (vec2(float(k - n * (k / n)), float(k / n)) + clamp(uv, 0.01, 0.99)) / count).rgb;
-    vec3 c = crop(mine, at, uv, count / RENDERSIZE.x);
-    c = treat(mine.x, mine.x == float(FROZEN) ? then : c, uv);
+    vec3 then = IMG_NORM_PIXEL(stills, (vec2(float(k - n * (k / n)), float(k / n)) + clamp(has(mine.x, BLOCKS) ? (floor(uv * 9.0) + 0.5) / 9.0 : uv, 0.01, 0.99)) / count).rgb;
+    vec2 read = has(mine.x, BLOCKS) ? (floor(uv * 9.0) + 0.5) / 9.0 : uv;
+    vec3 c = crop(mine, at, read, count / RENDERSIZE.x);
+    c = treat(mine.x, has(mine.x, FROZEN | DEADPAN) ? then : c, uv);
     vec2 d = uv - 0.5;
     c *= 1.0 - 0.22 * smoothstep(0.12, 0.56, dot(d, d));
     return mix(c, vec3(1.0), 0.85 * (1.0 - born) * (1.0 - born));              // a small flash as it lands
@@ -169,6 +212,16 @@ vec4 card_at() {
     int row = footer ? 6 + language : 2 * language + (first ? 0 : 1);
     vec2 from = footer ? vec2(0.5 * WIDE[row] / 64.0 * high, 0.5 * high + 0.001) + button : p - (first ? vec2(PAD + 0.036, base + 0.142) : vec2(PAD + 0.03, base + 0.012));
     float ink = words_at(row, from, footer ? high : first ? 0.066 : 0.128, px);
+    // Words of one's own take the place of those; large ones that stand alone have the whole block.
+    vec2 large = IMG_SIZE(header), over = IMG_SIZE(header_over), push = IMG_SIZE(button_text);
+    bool small = first && over.x > 1.0, alone = over.x <= 1.0;
+    vec2 size = footer ? push : small ? over : large;
+    if (size.x > 1.0) {
+        float most = footer ? high : small ? 0.066 : alone ? 0.15 : 0.128, h = fit(size, most, footer ? 0.27 : small ? 0.70 : 0.87);
+        vec2 low = small ? vec2(PAD + 0.036, base + 0.142 + 0.5 * (most - h)) : vec2(PAD + 0.03, base + (alone ? 0.5 * (TOP - 0.035 - h) : 0.012 + 0.5 * (most - h)));
+        ink = own_at(footer ? 2 : small ? 1 : 0, size, footer ? button + vec2(0.5 * h * size.x / size.y, 0.5 * h + 0.001) : p - low, h, px);
+        first = small;
+    }
     face = mix(face, footer ? mix(PAPER, INK, ready) : first ? vec3(0.80, 0.81, 0.83) : mix(PAPER, accent.rgb, 0.12), ink);
     // Three lamps say how much of the hand is played; three plain signs of our own: again, stop, more.
     float i = clamp(floor((p.x - (1.0 - PAD - 0.135)) / 0.036), 0.0, 2.0);
@@ -204,13 +257,15 @@ vec4 card_at() {
 
 void main() {
     ivec2 texel = ivec2(gl_FragCoord.xy);
-    if (PASSINDEX == 0) gl_FragColor = texel.x < 9 ? spot(texel.x) : texel.x == 15 ? vec4(float(hand()) + 1.0, 0.0, 0.0, 1.0) : texel.x == 14 ? texelFetch(spots, ivec2(15, 0), 0) : vec4(0.0);
+    if (PASSINDEX == 0) gl_FragColor = texel.x < 9 ? spot(texel.x) : texel.x == 15 ? vec4(float(hand()) + 1.0, 0.0, 0.0, 1.0) : texel.x == 14 ? texelFetch(spots, ivec2(15, 0), 0) : texel.x == 13 ? vec4(step_() + 1.0, 0.0, 0.0, 1.0) : texel.x == 12 ? texelFetch(spots, ivec2(13, 0), 0) : vec4(0.0);
     else if (PASSINDEX == 1) gl_FragColor = texel.x < 16 ? dealt(texel.x, texel.y) : cursor();
     else if (PASSINDEX == 2) {                // a still of every tile, taken when the hand is dealt
         vec2 at = isf_FragNormCoord * float(n), id = min(floor(at), float(n) - 1.0);
         int k = int(id.x) + n * int(id.y);
         bool anew = FRAMEINDEX == 0 || TIMEDELTA <= 0.0 || texelFetch(spots, ivec2(14, 0), 0).x != texelFetch(spots, ivec2(15, 0), 0).x;
-        vec4 now = vec4(crop(texelFetch(deal, ivec2(k, 0), 0), texelFetch(deal, ivec2(k, 1), 0), at - id, float(n) / RENDERSIZE.x), 1.0);
+        vec4 tile = texelFetch(deal, ivec2(k, 0), 0);
+        anew = anew || (has(tile.x, DEADPAN) && !has(tile.x, FROZEN) && texelFetch(spots, ivec2(12, 0), 0).x != texelFetch(spots, ivec2(13, 0), 0).x);
+        vec4 now = vec4(crop(tile, texelFetch(deal, ivec2(k, 1), 0), at - id, float(n) / RENDERSIZE.x), 1.0);
         gl_FragColor = anew ? now : texelFetch(stills, texel, 0);
     }
     else if (PASSINDEX == 3) gl_FragColor = vec4(tile_at(), 1.0);

@@ -17,7 +17,7 @@ from kfx.errors import KfxError
 from kfx.params import Knob, knobs_of
 
 _NO_EFFECTS = set(  # of the files in kfx/motion
-    "__init__ base cast chance cued full_lips guard motion_net net_player neutral of_net"
+    "__init__ base cast chance cued full_lips guard lent motion_net net_player neutral of_net"
     " painted_mouth patch reenact regions sing smooth still_choice worn".split()
 )
 

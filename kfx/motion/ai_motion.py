@@ -35,6 +35,8 @@ class AiMotion(Reenact):
 
     generative = True
 
+    models = ("motion.onnx", *Reenact.models)
+
     mouth = Float(1.0, doc="0 = the performer's lips and jaw, 1 = the net's")
     eyes = Float(1.0, doc="0 = the performer's lids and looks, 1 = the net's")
     brows = Float(1.0, doc="0 = the performer's brows, 1 = the net's")

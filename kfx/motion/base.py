@@ -34,6 +34,9 @@ class Motion:
 
     An effect may also change a face's `light`, and one that declares `layered` may lay pictures
     over it: `layers`. Both are asked after its own `drive` of that face and tick.
+
+    `models` are the files of kfx's own nets and bases that it reads, for ``take.json``.
+    `matte_knob` names the knob that, where it isn't 0, makes it read the tick's person matte.
     """
 
     holds = False
@@ -41,6 +44,8 @@ class Motion:
     reenact = False
     likeness = False
     generative = False
+    matte_knob = ""
+    models: tuple[str, ...] = ()
     mix = params.MIX
     seed = params.SEED
 

@@ -142,12 +142,18 @@ class _State:
     past: deque[_Moment] = field(default_factory=lambda: deque(maxlen=int(_REMEMBER_S / _EVERY_S)))
     skin: _Moment | None = None  # whose skin is mixed in
     tint: npt.NDArray[np.float32] | None = None  # and what brings it to the light of now
+    change: Landmarks | None = None  # of the tick before, in iod
+    ghost: Landmarks | None = None  # from the face of now to that one, where it has just snapped
 
 
 class ExprBank(Motion):
-    """Draws an expression for each region on a grid of notes, the same in every take."""
+    """Draws an expression for each region on a grid of notes, the same in every take.
+
+    A `ghost` makes each snap a dissolve of one frame: the face that was still stands in the new.
+    """
 
     reenact = True
+    models = ("expression_basis.npz",)
     layered = True
 
     rate = Choice(0.5, (1.0, 0.5, 0.25), ("1/4", "1/8", "1/16"), doc="the note it snaps on")
@@ -156,6 +162,7 @@ class ExprBank(Motion):
     own = Float(0.4, doc="share of expressions from the performer's own last seconds")
     intensity = Float(1.0, 0.0, 2.0, doc="size of the drawn expressions")
     texmix = Float(0.25, 0.0, 0.6, doc="how far the skin of another moment shows through")
+    ghost = Float(0.0, doc="how far the face before shows in the frame in which it snaps")
     gate = Float(0.75, 0.1, 1.0, doc="share of the note that an expression is held")
 
     def __init__(self, values: dict[str, object] | None = None) -> None:
@@ -177,6 +184,7 @@ class ExprBank(Motion):
         if face.found and tick.time - state.stored >= _EVERY_S - 1e-4:
             state.past.append(self._moment(face, tick, live))
             state.stored = tick.time
+        note = state.note
         drawn = self._draw(face, tick, state)
         goal = 0.0 if drawn is None else 1.0
         ease = 1.0 - np.exp(-tick.dt / (_SNAP_S if goal else _RELEASE_S))
@@ -191,18 +199,31 @@ class ExprBank(Motion):
         change = (
             np.float32(state.share * self.intensity) * state.shown - strength * 0.6 * taken * live
         )
+        snapped = not fresh and state.note != note and state.change is not None
+        state.ghost = state.change - change if snapped and self.ghost > 0.0 else None
+        state.change = change
         driven = face.landmarks + (change @ face.pose[:3, :3].T).astype(np.float32)
         return no_wider(face.landmarks, driven, face.iod)
 
     def layers(self, face: Face, tick: Tick) -> Sequence[Still]:
-        """The skin of the moment that was drawn, in the light of now."""
+        """The skin of the moment that was drawn in the light of now, and the face before a snap."""
         state = self._states.get(face.slot)
-        moment = None if state is None else state.skin
-        if state is None or moment is None or moment.patch is None or moment.light is None:
-            return ()
         seen = next((one for one in tick.faces if one.slot == face.slot), None)
+        if state is None or seen is None or not np.isfinite(seen.landmarks).all():
+            return ()
+        layers = [*self._skin(tick, seen, state)]
+        if state.ghost is not None:
+            cover = np.float32(self.ghost) * inside(_EDGE_IOD)[:, 0]
+            away = (state.ghost @ face.pose[:3, :3].T).astype(np.float32)
+            layers.append(Still(tick.frame.pixels, seen, cover=cover, away=away))
+        return layers
+
+    def _skin(self, tick: Tick, seen: Face, state: _State) -> Sequence[Still]:
+        moment = state.skin
+        if moment is None or moment.patch is None or moment.light is None:
+            return ()
         cover = np.float32(self.texmix * state.share) * inside(_EDGE_IOD)[:, 0]
-        if seen is None or cover.max() < 0.01 or not np.isfinite(seen.landmarks).all():
+        if cover.max() < 0.01:
             return ()
         cover = cover * np.float32(worn.facing(seen, moment.patch.face))
         if state.tint is None:  # once a note: it is short

@@ -40,6 +40,7 @@ class FrozenPortrait(Motion):
     """Holds the best frame around each cue and lets the live mouth sing in it."""
 
     reenact = True
+    models = ("rig.npz",)
     holds = True
     region = "frame"
 

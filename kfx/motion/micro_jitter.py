@@ -31,6 +31,8 @@ def _cells() -> npt.NDArray[np.float32]:
 class MicroJitter(Motion):
     """Band-limited noise in the modes of expression, and a finer one over patches of skin."""
 
+    models = ("expression_basis.npz",)
+
     amount = Float(0.45, 0.0, 2.0, unit="sigma", doc="how far the expression trembles")
     boil = Float(0.012, 0.0, 0.05, unit="iod", doc="how far patches of skin crawl by themselves")
     flicker = Float(0.015, 0.0, 0.1, doc="how far the light on those patches flickers")

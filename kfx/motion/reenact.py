@@ -36,6 +36,7 @@ class Reenact(Motion):
 
     reenact = True
     holds = True
+    models = ("blendshapes.onnx", "rig.npz")
     region = "frame"
 
     def __init__(self, values: Mapping[str, object] | None = None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ from kfx.types import Face, Landmarks, Matte, Pixels, Tick, freeze
 
 MOST_BEHIND_S = 2.0  # 30 frames a second of 720p take 220 MB
 MOST_SMEARED = 6  # frames that one picture of the catch-up is made of
+SUB_FRAMES = 4  # of a picture in which fewer frames are passed by
+BLURRED_PX = (0.5, 2.0)  # what moves less in a tick stays sharp, what moves more is blurred
+_NEAR = 0.1  # a frame so near to a sub-frame, as a share of the way, stands for it
 FLOW_PX = 320  # width of the pictures that flow is measured in
 STEP_BEATS = 0.25  # how long each stop of a stutter is
 _LIVE_S = 1e-4
@@ -38,7 +42,8 @@ class SpeedRamp(Motion):
 
     Between two frames of slow motion the picture moves on by its optical flow, and the face
     alone by its mesh, so that what is slowed down three times doesn't step. Nothing is known of
-    what comes: only slower, then catching up.
+    what comes: only slower, then catching up. A `depth` above 1 is the pace of that: the picture
+    falls as far behind before as the race takes to be live at the cue's end.
     """
 
     holds = True
@@ -50,7 +55,9 @@ class SpeedRamp(Motion):
     every = Float(8.0, 0.0, 256.0, unit="beats", doc="a cue that often; 0 = one for good")
     length = Float(4.0, 0.5, 16.0, unit="beats", doc="how long each cue is, catching up included")
     catch = Float(1.0, 0.25, 4.0, unit="beats", doc="how long it takes to be live again")
-    depth = Float(0.35, 0.1, 1.0, doc="the pace of the slow part: 1 = live")
+    depth = Float(
+        0.35, 0.1, 4.0, doc="the pace of the slow part: 1 = live; above, that of the race after it"
+    )
     curve = Choice("snap", ("snap", "ease", "stutter"), doc="how the pace changes")
     between = Choice(
         "flow", ("flow", "step"), doc="slow motion glides from frame to frame, or shows each longer"
@@ -93,7 +100,7 @@ class SpeedRamp(Motion):
         here, then = past[k], past[min(k + 1, len(past) - 1)]
         gap = then.time - here.time
         share = np.float32(np.clip((head - here.time) / gap, 0.0, 1.0) if gap > 0.0 else 0.0)
-        return self._scene(tick, faces, here, then, share, before)
+        return self._scene(tick, faces, here, then, share, before, head)
 
     def drive(self, face: Face, tick: Tick) -> Landmarks:
         return self._shown.get(face.slot, face.landmarks)
@@ -106,10 +113,13 @@ class SpeedRamp(Motion):
         then: _Past,
         share: np.float32,
         before: float | None,
+        head: float,
     ) -> Scene | None:
         pixels = here.pixels
         if self.smear and self.mode == "frame" and before is not None:
             pixels = self._smeared(here, before)
+            if pixels is here.pixels and self.depth > 1.0 and head - before > 1.2 * tick.dt:
+                pixels = self._exposed(here, before, head)
         stills = {}
         flow = None
         if self.mode == "frame" and self.between == "flow" and pixels is here.pixels:
@@ -156,6 +166,8 @@ class SpeedRamp(Motion):
         beat_s = (tick.time - time) / met
         number = self._cue or 0
         at = tick.beat - self.start - number * self.every
+        if self.depth > 1.0:
+            return min(self._raced(at, beat_s) * beat_s, tick.time - time)
         catch = min(self.catch, 0.8 * self.length)
         slow = self.length - catch
         depth = max(self.depth, 1.0 - MOST_BEHIND_S / max(slow * beat_s, 1e-6))
@@ -172,6 +184,71 @@ class SpeedRamp(Motion):
             behind = most * (1.0 - u * u * (3.0 - 2.0 * u))
         # Of what was before the cue was met nothing is kept.
         return min(behind * beat_s, tick.time - time)
+
+    def _raced(self, at: float, beat_s: float) -> float:
+        """Beats behind, `at` beats into a cue that ends in a race at `depth`.
+
+        The race takes `catch` beats, or as many as can be fallen behind for at a standstill.
+        """
+        more = self.depth - 1.0
+        race = min(self.catch, self.length / self.depth, MOST_BEHIND_S / max(more * beat_s, 1e-6))
+        slow, most = self.length - race, more * race
+        stop = at % STEP_BEATS if self.curve == "stutter" else 0.0
+        at -= stop
+        if at >= slow:
+            return max(0.0, most - more * (at - slow)) + stop
+        power = min(2.0, slow / most) if self.curve == "ease" else 1.0  # more would run backwards
+        return float(most * (at / slow) ** power) + stop
+
+    def _exposed(self, here: _Past, before: float, head: float) -> Pixels:
+        """What few frames passed by would be to an open shutter: sub-frames between, averaged.
+
+        Only where something moves, and at half the size: what is blurred has no fine detail.
+        """
+        import cv2
+
+        past = [one for one in self._past if one.pixels.shape == here.pixels.shape]
+        first = max((one for one in past if one.time <= before + 1e-6), key=_time, default=past[0])
+        span = here.time - first.time
+        if span <= 0.0:
+            return here.pixels
+        if self._flow is None or self._flow[0] is not first or self._flow[1] is not here:
+            self._flow = (first, here, optical_flow(first.pixels, here.pixels))
+        flow = self._flow[2]
+        height, width = here.pixels.shape[:2]
+        speed = np.hypot(flow[..., 0], flow[..., 1])
+        rows, columns = np.nonzero(speed > BLURRED_PX[0])
+        if not len(rows):
+            return here.pixels
+        # Mostly a face and hands: from here on all is about the box around what moves.
+        high, wide = height / flow.shape[0], width / flow.shape[1]
+        x0, x1 = 2 * int((columns.min() - 1) * wide / 2), 2 * int((columns.max() + 2) * wide / 2)
+        y0, y1 = 2 * int((rows.min() - 1) * high / 2), 2 * int((rows.max() + 2) * high / 2)
+        x0, y0, x1, y1 = max(0, x0), max(0, y0), min(width, x1), min(height, y1)
+        small = ((x1 - x0 + 1) // 2, (y1 - y0 + 1) // 2)
+        drift = cv2.resize(np.float32(0.5) * flow, ((width + 1) // 2, (height + 1) // 2))
+        drift = drift[y0 // 2 :, x0 // 2 :][: small[1], : small[0]]
+        ends = {id(one): _resized(one.pixels[y0:y1, x0:x1], small) for one in (first, here)}
+        mean: npt.NDArray[np.uint8] | None = None
+        for n in range(1, SUB_FRAMES + 1):
+            at = before + (head - before) * n / SUB_FRAMES
+            near = min(past, key=lambda one, at=at: abs(one.time - at))
+            share = np.float32(np.clip((at - first.time) / span, 0.0, 1.0))
+            if abs(near.time - at) <= _NEAR * span:
+                one = ends.get(id(near))
+                one = _resized(near.pixels[y0:y1, x0:x1], small) if one is None else one
+            elif share < 0.5:
+                one = moved(ends[id(first)], share * drift)
+            else:
+                one = moved(ends[id(here)], (share - np.float32(1.0)) * drift)
+            mean = one if mean is None else cv2.addWeighted(mean, 1 - 1 / n, one, 1 / n, 0.0)
+        seen = np.clip((speed - BLURRED_PX[0]) / (BLURRED_PX[1] - BLURRED_PX[0]), 0.0, 1.0)
+        weight = cv2.resize(seen.astype(np.float32), (width, height))[y0:y1, x0:x1]
+        sharp = np.ascontiguousarray(here.pixels[y0:y1, x0:x1])
+        blurred = cv2.resize(np.asarray(mean), (x1 - x0, y1 - y0), interpolation=cv2.INTER_LINEAR)
+        result = np.array(here.pixels)
+        result[y0:y1, x0:x1] = cv2.blendLinear(blurred, sharp, weight, 1.0 - weight)
+        return freeze(result)
 
     def _smeared(self, here: _Past, before: float) -> Pixels:
         """The frames passed by since the last tick, averaged."""
@@ -198,6 +275,33 @@ def optical_flow(one: Pixels, other: Pixels) -> Flow:
     flow = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST).calc(*grey, empty)
     coarse = cv2.resize(flow, (small[0] // 4, small[1] // 4), interpolation=cv2.INTER_AREA)
     return np.asarray(coarse * np.float32([width / small[0], height / small[1]]), np.float32)
+
+
+def moved(pixels: Pixels, flow: Flow) -> Pixels:
+    """A picture whose parts have gone by `flow` (h, w, 2), pixels at each of its own."""
+    import cv2
+
+    height, width = pixels.shape[:2]
+    at = np.ascontiguousarray(_grid(width, height) - flow)
+    way, beyond = cv2.INTER_LINEAR, cv2.BORDER_REPLICATE
+    return np.asarray(cv2.remap(pixels, at, None, way, borderMode=beyond), np.uint8)
+
+
+@lru_cache(maxsize=2)
+def _grid(width: int, height: int) -> Flow:
+    x, y = np.meshgrid(np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32))
+    return freeze(np.stack([x, y], axis=2))
+
+
+def _resized(pixels: Pixels, size: tuple[int, int]) -> Pixels:
+    import cv2
+
+    small = cv2.resize(np.ascontiguousarray(pixels), size, interpolation=cv2.INTER_AREA)
+    return np.asarray(small, np.uint8)
+
+
+def _time(one: _Past) -> float:
+    return one.time
 
 
 def _nobody() -> Face:

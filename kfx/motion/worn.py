@@ -11,18 +11,20 @@ import numpy.typing as npt
 from kfx import canonical as c
 from kfx.motion import still_choice
 from kfx.motion.guard import eyes_no_wider
+from kfx.motion.lent import AROUND_IOD, Lent
 from kfx.motion.neutral import Neutral
 from kfx.motion.patch import Patch, cut
 from kfx.motion.regions import inside, masks
 from kfx.render.still import Still
 from kfx.tracking import pose as poses
-from kfx.types import Face, Landmarks, Pixels, Tick, freeze
+from kfx.types import MAX_FACES, Face, Landmarks, Pixels, Tick, freeze
 
 Array = npt.NDArray[np.float32]
 
 TURNED = (25.0, 45.0)  # degrees between two heads over which one gives way
 KEEP_S = 1.0  # how often a picture for later is renewed
 KEPT_PX = 512  # its longest side
+LENT_SLOTS = range(MAX_FACES, MAX_FACES + 3)  # of faces out of files
 REACH_IOD = 0.34  # over which light is evened out
 LIGHT_S = 0.6  # how slowly the comparison follows
 RATIO = (0.2, 5.0)
@@ -37,6 +39,7 @@ class _Kept:
     time: float
     patch: Patch
     light: Array
+    matted: bool = False  # its alpha says where hair and neck are
 
 
 @dataclass
@@ -54,6 +57,7 @@ class Wardrobe:
         self._lights: dict[tuple[int, int], _Light] = {}
         self._seen: dict[int, Array] = {}  # the light on each face of this tick
         self._kept: dict[int, _Kept] = {}
+        self._with_hair: dict[int, Patch] = {}  # faces of this tick cut out
 
     def reset(self) -> None:
         self._neutral.reset()
@@ -66,7 +70,7 @@ class Wardrobe:
         if tick.dt == 0.0:
             self.reset()
         sound = {}
-        self._seen = {}
+        self._seen, self._with_hair = {}, {}
         for face in tick.faces:
             if np.isfinite(face.landmarks).all() and np.isfinite(face.pose).all():
                 sound[face.slot] = face
@@ -75,25 +79,52 @@ class Wardrobe:
                 self._seen[face.slot] = light(tick.frame.pixels, face)
         return sound
 
-    def keep(self, tick: Tick, there: dict[int, Face]) -> dict[int, Face]:
+    def keep(self, tick: Tick, there: dict[int, Face], *, hair: bool = False) -> dict[int, Face]:
         """Those who have left, as they were when they last looked ahead with open eyes."""
         for slot, face in there.items():
             known = self._kept.get(slot)
             due = known is None or tick.time - known.time >= KEEP_S
             if due and still_choice.usable(face) and still_choice.judge(tick.frame, face)[1]:
-                patch = cut(tick.frame.pixels, face, longest=KEPT_PX)
+                matted = hair and tick.matte is not None
+                patch = cut(
+                    tick.frame.pixels,
+                    face,
+                    longest=KEPT_PX,
+                    around_iod=AROUND_IOD if matted else 0.0,
+                    matte=tick.matte if matted else None,
+                )
                 if patch is not None:
-                    self._kept[slot] = _Kept(tick.time, patch, self._seen[slot])
-        gone = {slot: one for slot, one in self._kept.items() if slot not in there}
+                    self._kept[slot] = _Kept(tick.time, patch, self._seen[slot], matted)
+        gone = {slot: one for slot, one in self._kept.items() if slot not in {*there, *LENT_SLOTS}}
         self._seen.update({slot: one.light for slot, one in gone.items()})
         return {slot: one.patch.face for slot, one in gone.items()}
 
-    def still(self, tick: Tick, worn: Face, cover: Array, tint: Array | None) -> Still:
-        """The picture of `worn` as it is now or was when they left, to be set in elsewhere."""
+    def lend(self, tick: Tick, slot: int, one: Lent) -> Face:
+        """A face out of a file joins those who can be worn, by a `slot` nobody else has."""
+        shown = light(one.patch.pixels, one.patch.face)
+        self._kept[slot] = _Kept(tick.time, one.patch, shown, matted=True)
+        self._rests[slot], self._seen[slot] = one.rest, shown
+        return one.patch.face
+
+    def still(
+        self, tick: Tick, worn: Face, cover: Array, tint: Array | None, around: float = 0.0
+    ) -> Still:
+        """The picture of `worn` as it is now or was when they left, to be set in elsewhere.
+
+        With `around` it brings hair and neck along, if anybody knows where those are.
+        """
         kept = self._kept.get(worn.slot)
-        gone = kept is not None and kept.patch.face is worn
-        pixels = kept.patch.pixels if kept is not None and gone else tick.frame.pixels
-        return Still(pixels, worn, cover=cover, tint=tint)
+        if kept is not None and kept.patch.face is worn:
+            around = around if kept.matted else 0.0
+            return Still(kept.patch.pixels, worn, cover=cover, tint=tint, around=around)
+        if around > 0.0 and tick.matte is not None:
+            patch = self._with_hair.get(worn.slot) or cut(
+                tick.frame.pixels, worn, around_iod=AROUND_IOD, matte=tick.matte
+            )
+            if patch is not None:
+                self._with_hair[worn.slot] = patch  # several may wear it
+                return Still(patch.pixels, patch.face, cover=cover, tint=tint, around=around)
+        return Still(tick.frame.pixels, worn, cover=cover, tint=tint)
 
     def rest(self, slot: int) -> Landmarks | None:
         """(478, 3) the resting shape, canonical iod."""
@@ -166,10 +197,9 @@ def light(pixels: Pixels, face: Face) -> Array:
     x = np.clip(face.landmarks[:, 0], 0, width - 1).astype(int)
     y = np.clip(face.landmarks[:, 1], 0, height - 1).astype(int)
     around = max(1, int(0.02 * min(face.iod, width)))
-    seen = np.zeros((len(x), 3), np.float32)
-    for right, down in ((0, 0), (around, 0), (-around, 0), (0, around), (0, -around)):
-        at = np.clip(y + down, 0, height - 1), np.clip(x + right, 0, width - 1)
-        seen += pixels[at][:, :3]
+    right, down = np.array([(0, 0), (around, 0), (-around, 0), (0, around), (0, -around)]).T
+    at = np.clip(y + down[:, None], 0, height - 1), np.clip(x + right[:, None], 0, width - 1)
+    seen = pixels[at][..., :3].sum(axis=0, dtype=np.float32)
     return np.asarray(_even() @ (seen / 5.0 + np.float32(3.0)), np.float32)
 
 

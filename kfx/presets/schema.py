@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from kfx import effects
 from kfx.effects import EffectSpec
-from kfx.params import Bool, Choice, File, Float, Int, Knob, Performer, Vector
+from kfx.params import Bool, Choice, File, Float, Int, Knob, Listed, Performer, Text, Vector
 from kfx.presets import signals
 from kfx.presets.modulation import COMPARISONS, CURVES, MOST_AMOUNT, MOST_LETTERS, OPTIONS
 from kfx.presets.reading import MOST_LINKS, MOST_NAME, routable
@@ -14,6 +15,8 @@ from kfx.presets.versions import VERSION
 from kfx.types import MAX_FACES
 
 Schema = dict[str, Any]
+OF_LFOS = ("rate_beats", "rate_hz", "phase")
+_TWO_RATES: Schema = {"required": ["rate_beats", "rate_hz"]}
 
 DIALECT = "http://json-schema.org/draft-07/schema#"  # what TOML editors know
 
@@ -49,9 +52,9 @@ def schema() -> Schema:
             },
         },
         "definitions": {
-            "amount": _amount(),
-            "source": _source(),
-            "modulation": _modulation(),
+            **_modulations(
+                sorted({_width(knob) for spec in specs for knob in spec.knobs.values()})
+            ),
             "slots": _slots(),
             "when": _when(),
             "shader file": {
@@ -60,8 +63,8 @@ def schema() -> Schema:
                 "properties": {
                     "effect": {
                         "type": "string",
-                        "pattern": r"\.fs$",
-                        "description": "a shader in the preset's folder",
+                        "pattern": r"\.(fs|onnx|toml)$",
+                        "description": "a shader, or a net with its card, in the preset's folder",
                     },
                     "slots": {"$ref": "#/definitions/slots"},
                     "when": {"$ref": "#/definitions/when"},
@@ -96,7 +99,8 @@ def _knob(name: str, knob: Knob) -> Schema:
         told["default"] = _default(knob)
     if name == "seed" or isinstance(knob, Choice | File):
         return {**value, **told}
-    moved = {"allOf": [{"$ref": "#/definitions/modulation"}, {"properties": {"base": value}}]}
+    modulation = {"$ref": f"#/definitions/modulation{_width(knob)}"}
+    moved = {"allOf": [modulation, {"properties": {"base": value}}]}
     return {"anyOf": [value, moved], **told}
 
 
@@ -109,6 +113,11 @@ def _value(knob: Knob) -> Schema:
     if isinstance(knob, Performer):
         slot = {"type": "integer", "minimum": 0, "maximum": 7}
         return {"anyOf": [slot, {"type": "string", "maxLength": 64}]}
+    if isinstance(knob, Listed):
+        kinds: list[Schema] = [{"type": "string"}, {"type": "number"}]
+        return {"anyOf": [*kinds, {"type": "array", "maxItems": knob.most}]}
+    if isinstance(knob, Text):
+        return {"type": "string", "maxLength": knob.longest}
     if isinstance(knob, Choice):
         return {"enum": list(dict.fromkeys([*knob.labels, *knob.options]))}
     if isinstance(knob, Vector):
@@ -128,54 +137,77 @@ def _number(low: float = -MOST_AMOUNT, high: float = MOST_AMOUNT, doc: str = "")
     return {"type": "number", "minimum": low, "maximum": high, "description": doc}
 
 
-def _amount() -> Schema:
-    return {
-        "anyOf": [
-            _number(doc="how far the knob moves where the signal is 1"),
-            {"type": "array", "items": _number(), "description": "of a colour or point, each"},
-        ]
-    }
+def _width(knob: Knob) -> str:
+    """What an amount may be, by the numbers that the knob has: "" where it is one."""
+    return str(len(knob.default)) if isinstance(knob, Vector) else ""
 
 
-def _following() -> Schema:
+def _modulations(widths: list[str]) -> Schema:
+    """The definitions of amounts, sources and modulations, for each width of knobs."""
+    made: Schema = {}
+    for width in widths:
+        made[f"amount{width}"] = _amount(int(width or 0))
+        made[f"source{width}"] = _source(width, lfo=False)
+        made[f"lfo{width}"] = _source(width, lfo=True)
+        made[f"modulation{width}"] = _modulation(width)
+    return made
+
+
+def _amount(width: int) -> Schema:
+    one = _number(doc="how far the knob moves where the signal is 1")
+    each = {"type": "array", "items": _number(), "minItems": width, "maxItems": width}
+    return {"anyOf": [one, {**each, "description": "of a colour or point, each"}]} if width else one
+
+
+def _following(*, lfo: bool = True) -> Schema:
     """How a signal is followed."""
     curve = {"enum": list(CURVES), "default": "linear", "description": "bends 0..1"}
-    return {"curve": curve, **{key: _number(*told) for key, told in OPTIONS.items()}}
+    said = {key: _number(*told) for key, told in OPTIONS.items() if lfo or key not in OF_LFOS}
+    return {"curve": curve, **said}
 
 
-def _source() -> Schema:
+def _source(width: str, *, lfo: bool) -> Schema:
+    amount = {"$ref": f"#/definitions/amount{width}"}
     table = {
         "type": "object",
         "required": ["amount"],
         "additionalProperties": False,
-        "properties": {"amount": {"$ref": "#/definitions/amount"}, **_following()},
+        "properties": {"amount": amount, **_following(lfo=lfo)},
+        "not": _TWO_RATES,
     }
-    return {"anyOf": [{"$ref": "#/definitions/amount"}, table]}
+    return {"anyOf": [amount, table]}
 
 
-def _modulation() -> Schema:
-    source = {"$ref": "#/definitions/source"}
+def _modulation(width: str) -> Schema:
     # Without quotes beat.decay is a table in TOML, which is read as well.
     families: Schema = {
         family: {
             "type": "object",
             "additionalProperties": family in signals.FREE,
-            "properties": {name: source for name in names},
+            "properties": {name: _source_of(family, width) for name in names},
         }
         for family, names in signals.FAMILIES.items()
     }
+    lfos = [{"required": [name]} for name in signals.NAMES if name.startswith("lfo.")]
+    no_signal = {"propertyNames": {"enum": ["base", *_following()]}}
     return {
         "type": "object",
         "description": "a value that signals move",
+        "not": {"anyOf": [no_signal, _TWO_RATES]},
+        "dependencies": {key: {"anyOf": [{"required": ["lfo"]}, *lfos]} for key in OF_LFOS},
         "additionalProperties": False,
         "properties": {
             "base": {"description": "the value they move it from"},
             **_following(),
-            **{name: source for name in signals.NAMES},
+            **{name: _source_of(name.partition(".")[0], width) for name in signals.NAMES},
             **families,
         },
-        "patternProperties": {f"^{signals.FREE_NAME}$": source},
+        "patternProperties": {f"^{signals.FREE_NAME}$": _source_of("", width)},
     }
+
+
+def _source_of(family: str, width: str) -> Schema:
+    return {"$ref": f"#/definitions/{'lfo' if family == 'lfo' else 'source'}{width}"}
 
 
 def _slots() -> Schema:
@@ -213,11 +245,14 @@ def _when() -> Schema:
             **following,
         },
     }
-    signs = "|".join(COMPARISONS)
+    names = "|".join([*map(re.escape, signals.NAMES), signals.FREE_NAME])
+    signs = "|".join(sorted(COMPARISONS, key=len, reverse=True))
+    number = r"[+-]?(?:\d[\d_]*\.?\d*|\.\d+)(?:[eE][+-]?\d+)?"
+    compared = rf"(?:{names})\s*(?:{signs})\s*{number}"
     text = {
         "type": "string",
         "maxLength": MOST_LETTERS,
-        "pattern": rf"^\s*[\w./:-]+\s*(?:{signs})\s*[\w.+-]+",
+        "pattern": rf"^\s*{compared}(?:\s+(?:and|or)\s+{compared})*\s*$",
         "description": "as in: beat.phase < 0.5 and audio.low > 0.2",
     }
     return {

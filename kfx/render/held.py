@@ -9,58 +9,12 @@ import moderngl
 import numpy as np
 
 from kfx import canonical as c
-from kfx.render import facemesh, gaze, held_mesh
+from kfx.render import facemesh, gaze, held_glsl, held_mesh
 from kfx.render.gpu import Gpu
 from kfx.render.still import AS_TAKEN, Mouth, Scene, Still, View
-from kfx.render.warp import NO_LIGHTS, SHARP, STILL_PX
+from kfx.render.warp import NO_LIGHTS, STILL_PX
 from kfx.types import Face, Landmarks, Pixels
 
-_VERTEX = """
-in vec2 position;  // pixels of the frame, y down
-in vec2 source;    // pixels of the picture, y down
-in float alpha;
-in vec3 tint;
-in vec3 lift;
-uniform vec2 frame;
-uniform vec2 size;  // of the picture
-out vec2 from;
-out float cover;
-out vec3 light;
-out vec3 plus;
-void main() {
-    cover = alpha;
-    light = tint;
-    plus = lift;
-    from = vec2(source.x, size.y - source.y) / size;
-    vec2 p = position / frame * 2.0 - 1.0;
-    gl_Position = vec4(p.x, -p.y, 0.0, 1.0);
-}
-"""
-_FINE_VERTEX = (
-    _VERTEX.replace("in float alpha;", "const float alpha = 1.0;")
-    .replace("in vec3 tint;", "const vec3 tint = vec3(1.0);")
-    .replace("in vec3 lift;", "const vec3 lift = vec3(0.0);")
-)
-_FRAGMENT = """
-in float cover;
-in vec3 light;
-in vec3 plus;
-uniform float opaque;  // 1: the picture's own alpha is written; 0: cover is, to blend with
-""" + SHARP.replace(
-    "COLOUR", "vec4(clamp(sharp.rgb * light + plus, 0.0, 1.0), mix(cover, sharp.a, opaque))"
-)
-_FINE = """
-in vec2 from;
-uniform sampler2D plate;
-out vec4 colour;
-void main() { colour = texture(plate, from); }
-"""
-_MIX = """
-uniform sampler2D scene;
-uniform float amount;
-out vec4 colour;
-void main() { colour = vec4(texelFetch(scene, ivec2(gl_FragCoord.xy), 0).rgb, amount); }
-"""
 _FIELDS = ("position", "source", "alpha", "tint", "lift")
 _OVER = (moderngl.SRC_ALPHA, moderngl.ONE_MINUS_SRC_ALPHA, moderngl.ZERO, moderngl.ONE)
 _INNER = np.array(c.INNER_LIPS)
@@ -83,21 +37,24 @@ class Held:
         position, mesh = held_mesh.grid(size)
         self._vertices = gpu.ctx.buffer(reserve=max(count, len(position)) * 44)
         self._indices = gpu.ctx.buffer(reserve=max(self._whole.nbytes, mesh.nbytes))
-        self._program = gpu.program(_FRAGMENT, vertex=_VERTEX)
+        self._program = gpu.program(held_glsl.FRAGMENT, vertex=held_glsl.VERTEX)
         self._program["frame"].value = size
         # Twelve reads over a whole frame cost llvmpipe 18 ms at 720p, one of a finer copy 6 ms.
         self._fine = gpu.software and 2 * max(size) <= gpu.largest
-        self._fine_program = gpu.program(_FINE, vertex=_FINE_VERTEX)
+        self._fine_program = gpu.program(held_glsl.FINE, vertex=held_glsl.FINE_VERTEX)
         self._fine_program["frame"].value = size
         self._fine_program["size"].value = size
-        self._array, self._fine_array = (
+        self._soft_program = gpu.program(held_glsl.SOFT, vertex=held_glsl.VERTEX)
+        self._soft_program["frame"].value = size
+        self._array, self._soft_array, self._fine_array = (
             gpu.ctx.vertex_array(program, [(self._vertices, *fields)], index_buffer=self._indices)
             for program, fields in (
                 (self._program, ("2f 2f 1f 3f 3f", *_FIELDS)),
+                (self._soft_program, ("2f 2f 1f 3f 3f", *_FIELDS)),
                 (self._fine_program, ("2f 2f 28x", "position", "source")),
             )
         )
-        self._mix = gpu.program(_MIX)
+        self._mix = gpu.program(held_glsl.MIX)
         self._mix_array = gpu.ctx.vertex_array(self._mix, [])
         self._kept: list[tuple[Pixels, bool, moderngl.Texture]] = []
         self._plate: tuple[Pixels, moderngl.Texture] | None = None
@@ -108,8 +65,8 @@ class Held:
         for _, _, texture in self._kept:
             self._gpu.release(texture)
         self._kept = []
-        arrays = (self._array, self._fine_array, self._mix_array)
-        programs = (self._program, self._fine_program, self._mix)
+        arrays = (self._array, self._soft_array, self._fine_array, self._mix_array)
+        programs = (self._program, self._soft_program, self._fine_program, self._mix)
         for thing in (*arrays, *programs, self._vertices, self._indices):
             thing.release()
 
@@ -160,10 +117,15 @@ class Held:
             plain = view == AS_TAKEN and light is None and still.tint is None
             if plain and lies and placed.slot not in scene.mouths:
                 continue  # the picture shows this face as it is
-            if placed.slot in scene.under:
+            soft = False
+            if placed.slot in scene.under and still.cover is not None:
+                # Of two halves of a morph llvmpipe draws the one that shows less with one read.
+                most = float(np.median(still.cover)) > 0.5
+                soft = self._gpu.software and not most
                 under = scene.under[placed.slot]
-                self._face(target, under, placed, points, view, light, over=still.cover)
-            self._face(target, still, placed, points, view, light, flow=scene.flow)
+                blurs = self._gpu.software and most
+                self._face(target, under, placed, points, view, light, over=still.cover, soft=blurs)
+            self._face(target, still, placed, points, view, light, flow=scene.flow, soft=soft)
             mouth = scene.mouths.get(placed.slot)
             if mouth is not None:
                 self._mouth(target, mouth, points, placed)
@@ -198,9 +160,12 @@ class Held:
         *,
         over: facemesh.Array | None = None,
         flow: facemesh.Array | None = None,
+        soft: bool = False,
     ) -> None:
         """One face; with `view` that of a whole still, `over` is the cover of what comes later."""
         picture = self._texture(still.pixels)
+        if still.around > 0.0 and view is None:
+            self._surround(target, picture, still, placed, points)
         if view is not None:
             base, moved = facemesh.with_rings(placed.landmarks, points, placed.iod)
             source = held_mesh.taken(base[:, :2], view, flow, self._size)
@@ -232,7 +197,7 @@ class Held:
         )
         mesh = mesh[facing]
         mesh = mesh[np.argsort(-near[facing], kind="stable")]
-        self._triangles(target, picture, moved[:, :2], source, mesh, alpha, tint)
+        self._triangles(target, picture, moved[:, :2], source, mesh, alpha, tint, soft=soft)
         if alpha is not None and alpha.max() < FAINT:
             return  # a hint of a face: whose looks and lashes nobody sees
         for lids, iris in gaze.EYES:
@@ -245,6 +210,23 @@ class Held:
                 tone = None if tint is None else tint[index].mean(axis=0)
                 self._triangles(target, picture, *looks, gaze.mesh(), eye, tone)
             self._lashes(target, picture, index, placed, moved, source, alpha, tint)
+
+    def _surround(
+        self,
+        target: moderngl.Framebuffer,
+        picture: moderngl.Texture,
+        still: Still,
+        placed: Face,
+        points: Landmarks,
+    ) -> None:
+        """Hair and neck of a face that is set in, before the face itself."""
+        source = held_mesh.surround(still.face.landmarks, still.face.iod)
+        moved = held_mesh.surround(points, placed.iod)
+        cover, mesh = held_mesh.surround_cover()
+        alpha = cover * np.float32(min(1.0, still.around) * placed.presence)
+        tint = still.tint
+        tone = None if tint is None else np.tile(tint[list(c.OVAL)], (len(cover) // 36, 1))
+        self._triangles(target, picture, moved, source, mesh, alpha, tone, soft=True, matted=True)
 
     def _unhidden(self, face: Face) -> facemesh.Array | np.float32:
         """`held_mesh.unhidden`, once a picture for each face."""
@@ -313,20 +295,25 @@ class Held:
         tone: facemesh.Array | None = None,
         *,
         fine: bool = False,
+        soft: bool = False,
+        matted: bool = False,
     ) -> None:
         """Draw `picture` from `source` to `position`; without `alpha` it covers."""
+        soft = soft and alpha is not None
         cover = np.ones(len(position), np.float32) if alpha is None else alpha
         light = np.repeat(np.float32([[1.0, 1.0, 1.0, 0.0, 0.0, 0.0]]), len(position), axis=0)
         if tone is not None:
             light[:, : tone.shape[-1]] = tone
         self._vertices.write(np.column_stack([position, source, cover, light]).astype(np.float32))
         self._indices.write(np.ascontiguousarray(mesh, np.uint32))
-        self._program["size"].value = picture.size
+        program = self._soft_program if soft else self._program
+        program["size"].value = picture.size
+        program["matted"].value = float(matted)
         self._program["opaque"].value = 1.0 if alpha is None else 0.0
         target.use()
         target.viewport = (0, 0, *self._size)
         picture.use(0)
-        (self._gpu.linear if fine else self._gpu.nearest).use(0)
+        (self._gpu.linear if fine or soft else self._gpu.nearest).use(0)
         ctx = self._gpu.ctx
         if fine:
             self._fine_array.render(moderngl.TRIANGLES, vertices=mesh.size)
@@ -334,7 +321,7 @@ class Held:
         if alpha is not None:
             ctx.enable(moderngl.BLEND)
             ctx.blend_func = _OVER
-        self._array.render(moderngl.TRIANGLES, vertices=mesh.size)
+        (self._soft_array if soft else self._array).render(moderngl.TRIANGLES, vertices=mesh.size)
         if alpha is not None:
             ctx.disable(moderngl.BLEND)
 

@@ -16,6 +16,9 @@ TURNED = (0.95, 0.9)  # cosines between which a profile's edge comes to be softe
 GRID = (48, 27)  # cells of a picture that flows
 STANDS_PX = 0.1  # a cell that flows less is left where it is
 SEEN = 0.004  # less cover than that can't be seen
+AROUND = ((-0.14, 0), (0, 1), (0.2, 1), (0.45, 1), (0.75, 0.95), (1.1, 0.6), (1.4, 0))
+"""Rings of hair and neck: the distance from the oval in iod, and how opaque they are there."""
+_OVAL = np.array(c.OVAL)
 _INNER = np.array(c.INNER_LIPS)
 _UPPER = np.arange(20) < 10
 ACROSS = np.array([0, *range(19, 10, -1), 10, *range(9, 0, -1)])
@@ -105,6 +108,28 @@ def mouth_mesh() -> facemesh.Triangles:
         triangles += [(20 + a, 20 + b, 20 + e)]
         triangles += [(20 + a, 20 + e, 20 + d)] if d != a else []
     return np.array(triangles, np.uint32)
+
+
+def surround(points: facemesh.Array, iod: float) -> facemesh.Array:
+    """(252, 2): seven rings around the oval of a face, the first just inside it."""
+    oval = points[_OVAL, :2]
+    out = oval - points[:468, :2].mean(axis=0)
+    out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
+    rings = [oval + np.float32(distance * iod) * out for distance, _ in AROUND]
+    return np.concatenate(rings).astype(np.float32)
+
+
+@cache
+def surround_cover() -> tuple[facemesh.Array, facemesh.Triangles]:
+    """(252,) how opaque the points of `surround` are, and its triangles."""
+    cover = np.repeat(np.float32([share for _, share in AROUND]), 36)
+    i = np.arange(36)
+    j = (i + 1) % 36
+    mesh = [
+        np.stack([a + i, b + i, b + j, a + i, b + j, a + j], axis=1).reshape(-1, 3)
+        for a, b in ((36 * k, 36 * k + 36) for k in range(len(AROUND) - 1))
+    ]
+    return freeze(cover), freeze(np.concatenate(mesh).astype(np.uint32))
 
 
 @cache

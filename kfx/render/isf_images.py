@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from kfx.errors import KfxError
+from kfx.params import Listed, Text
+from kfx.render import lettering
 from kfx.render.gpu import Gpu
 from kfx.render.isf import Imported, Shader
 from kfx.render.pictures import load_picture
 from kfx.render.sound import spectrum, waveform
-from kfx.types import Sound
+from kfx.types import Pixels, Sound
 
 Texture = moderngl.Texture | moderngl.TextureCube
 TEXEL_IMAGES = frozenset({"faceData"})  # tables of numbers, read texel by texel
@@ -56,6 +58,8 @@ class Images:
         if name in self._shader.audio:
             return lambda images, values: self._heard(name, images)
         if name in self._shader.files:
+            if isinstance(knob := self._shader.knobs.get(name), Text):
+                return lambda images, values: self._written(name, knob, values)
             return lambda images, values: self._file(name, values.get(name, ""), images)
         if name in self._shader.cube_inputs:
             return lambda images, values: self._given(images.get(name), cube=True)
@@ -117,6 +121,25 @@ class Images:
         self._files[name] = (path, loaded)
         return loaded
 
+    def _written(self, name: str, knob: Text, values: Mapping[str, Any]) -> Loaded:
+        """What a Text knob says, as a picture; transparent black for nothing."""
+        text = values.get(name, "")
+        font = "" if isinstance(knob, Listed) else values.get("font", "")
+        key = f"{font}\n{text}"
+        known = self._files.get(name)
+        if known is not None and known[0] == key:
+            return known[1]
+        if known is not None:
+            known[1].texture.release()
+            del self._files[name]
+        if not text:
+            return self._missing()
+        listed = isinstance(knob, Listed)
+        pixels = lettering.listed(knob.numbers(text)) if listed else lettering.drawn(text, font)
+        loaded = Loaded(_uploaded(self._gpu, pixels), self._gpu.nearest if listed else None)
+        self._files[name] = (key, loaded)
+        return loaded
+
     def _heard(self, name: str, images: Mapping[str, Any]) -> Loaded:
         """What is given for one input, else the picture of what is heard, made once a tick."""
         given, sound = images.get(name), images.get("kfx_sound")
@@ -157,6 +180,9 @@ class Images:
 
 
 def _picture(gpu: Gpu, path: Path) -> moderngl.Texture:
-    pixels = load_picture(path)
+    return _uploaded(gpu, load_picture(path))
+
+
+def _uploaded(gpu: Gpu, pixels: Pixels) -> moderngl.Texture:
     height, width = pixels.shape[:2]
     return gpu.ctx.texture((width, height), 4, pixels[::-1].tobytes())

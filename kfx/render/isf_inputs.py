@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from kfx.params import MIX, SEED, Bool, Choice, File, Float, Int, Knob, Vector
+from kfx.params import MIX, SEED, Bool, Choice, File, Float, Int, Knob, Listed, Text, Vector
 
 FACE_IMAGES = ("faceUV", "faceNormal", "faceMotion", "faceParts", "faceData")
 HOST_IMAGES = ("inputImage", "startImage", *FACE_IMAGES, "personMatte")
 HOST_FLOATS = ("beat", "bar", "energy", "iod", "kfx_quality")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".cube")
+FONTS = (".ttf", ".otf", ".ttc")
 MOST_PIXELS = 16384.0  # of a version 1 point, which counts in pixels
 NATIVE_COLUMNS = 512  # of sound, where no MAX says how many
 
@@ -219,6 +220,9 @@ def _image(one: _Reader) -> None:
         one.found.images.append(one.name)
         return
     one.found.files.append(one.name)
+    if (kind := one.entry.get("TEXT")) is not None:
+        one.found.knobs[one.key()] = _written(one, kind)
+        return
     knob = File(suffixes=PICTURES, folder=str(one.folder), doc=one.doc or "a picture")
     default = str(one.entry.get("DEFAULT") or "")
     if default:
@@ -228,6 +232,21 @@ def _image(one: _Reader) -> None:
             one.warn(f"default {error}")
             default = ""
     one.found.knobs[one.key()] = File(default, knob.suffixes, knob.folder, doc=knob.doc)
+
+
+def _written(one: _Reader, kind: Any) -> Knob:
+    """The knob of an image that is made of what is written: ``line``, ``list`` or ``font``."""
+    if kind == "font":
+        return File(suffixes=FONTS, folder=str(one.folder), doc=one.doc)
+    default = str(one.entry.get("DEFAULT") or "")
+    if kind == "list":
+        words = tuple(map(str, one.entry.get("WORDS") or ()))
+        low, high = one.number("MIN", 0.0), one.number("MAX", 1.0)
+        most = int(one.number("ITEMS", 16))
+        return Listed(default, words=words, most=most, min=low, max=high, doc=one.doc)
+    if kind != "line":
+        one.warn(f"TEXT {kind!r} is none of line, list, font; a line is taken")
+    return Text(default, longest=int(one.number("MAX", 40)), doc=one.doc)
 
 
 def _cube(one: _Reader) -> None:

@@ -24,6 +24,8 @@ class Still:
     landmark, by default nothing on the oval and all inside; `tint` (478, 6) brings its light to
     that of where it is set in: factors of red, green and blue, then what is added, 0..1. What is
     laid over a face may lie elsewhere: `away` (478, 3) pixels from where the face is driven.
+    `around` 0..1 is how opaque hair and neck come along with a face that is set in; the picture's
+    alpha says where they are.
     """
 
     pixels: Pixels
@@ -32,6 +34,7 @@ class Still:
     cover: npt.NDArray[np.float32] | None = None
     tint: npt.NDArray[np.float32] | None = None
     away: npt.NDArray[np.float32] | None = None
+    around: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)

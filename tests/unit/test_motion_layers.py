@@ -308,3 +308,24 @@ def test_a_layer_over_a_held_face_is_cut_from_what_is_held():
     assert motions.scene.stills[0].pixels is PIXELS
     (still, _, _), *_ = layers
     assert still.pixels[..., :3].max() > 200, "from the bright still, not the dark frame of now"
+
+
+def test_a_snap_of_the_bank_leaves_a_ghost_of_one_frame():
+    """The face before stands in the frame in which another expression begins, and in no other."""
+    knobs = {"density": 1.0, "rate": 0.5, "gate": 0.7, "texmix": 0.0}
+    plain, ghosts = motions_of("expr_bank", **knobs), motions_of("expr_bank", **knobs, ghost=0.5)
+    before, seen = None, []
+    for k in range(40):  # an eighth is 7.5 frames
+        tick = tick_of(frame_of(PIXELS, k), [face_at(320, 150, 60, age=k + 2)], (k > 0) / 30)
+        points = plain.drive(tick, {})[0][1]
+        driven = ghosts.drive(tick, {})
+        np.testing.assert_array_equal(driven[0][1], points)
+        assert not plain.layers(driven)
+        for still, _, lies in ghosts.layers(driven):
+            seen.append(k)
+            assert still.cover.max() == pytest.approx(0.5)
+            away = np.abs(lies - before)[[4, 105, 107, 334, 336, 50, 280]]  # no lids, no lips
+            assert away.max() < 0.01 * 60, "the ghost isn't the face before"
+            assert np.abs(lies - points).max() < 60
+        before = points
+    assert seen == [8, 15, 23, 30, 38]

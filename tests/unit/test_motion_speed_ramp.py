@@ -113,3 +113,44 @@ def test_pictures_without_faces_and_broken_faces():
     for tick in ticks(20, lambda k: [nan]):
         assert motion.hold(tick) is None
         motion.drive(nan, tick)
+
+
+@pytest.mark.parametrize("curve", ["snap", "ease", "stutter"])
+@pytest.mark.parametrize(("depth", "catch"), [(1.5, 2.0), (4.0, 4.0)])
+def test_above_live_it_falls_behind_and_races_to_be_live(curve, depth, catch):
+    """It can't see what comes: the race is run through what was held back."""
+    knobs = {"depth": depth, "catch": catch, "curve": curve, "length": 4.0, "smear": False}
+    seen, _ = shown(SpeedRamp(knobs | {"every": 0.0}), ticks(75))
+    assert (np.diff(seen) >= 0).all(), "time ran backwards"
+    behind = np.arange(75) - seen
+    assert behind.min() >= 0.0, "past live"
+    assert behind[20:40].max() > 8
+    np.testing.assert_allclose(seen[60:], np.arange(60, 75))
+    if curve != "stutter":
+        race = np.diff(seen[60 - int(15 * min(catch, 4.0 / depth)) + 2 : 60])
+        assert race.mean() == pytest.approx(depth, rel=0.08)
+
+
+def test_a_race_is_blurred_along_its_way():
+    """A bar that moves: what few frames pass by is seen in between as well."""
+
+    def bar(k):
+        pixels = np.full((90, 160, 4), 30, np.uint8)
+        rng = np.random.default_rng(0)
+        pixels[20:70, 10 + 2 * k : 40 + 2 * k, :3] = rng.integers(120, 250, (50, 30, 1))
+        return freeze(pixels)
+
+    motion = SpeedRamp({"depth": 2.0, "catch": 1.0, "length": 3.0, "every": 0.0})
+    again = SpeedRamp({"depth": 2.0, "catch": 1.0, "length": 3.0, "every": 0.0})
+    blurred = 0
+    for k in range(44):
+        tick = tick_of(frame_of(bar(k), k), [], bool(k) / RATE)
+        scene, same = motion.hold(tick), again.hold(tick)
+        if scene is None or k < 32:
+            continue
+        pixels = next(iter(scene.stills.values())).pixels
+        np.testing.assert_array_equal(pixels, next(iter(same.stills.values())).pixels)
+        edges = np.unique(pixels[45, :, 0]).size
+        assert 30 <= pixels.min() <= pixels.max() <= 255
+        blurred += not any(pixels is one.pixels for one in motion._past) and edges > 4
+    assert blurred >= 8

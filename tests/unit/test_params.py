@@ -5,7 +5,7 @@ import math
 import pytest
 
 from kfx import params
-from kfx.params import Bool, Choice, File, Float, Int, Vector
+from kfx.params import Bool, Choice, File, Float, Int, Listed, Text, Vector
 
 
 class Thing:
@@ -91,3 +91,30 @@ def test_a_file_knob_takes_paths_of_its_kind(value, fault):
     with pytest.raises(ValueError, match=fault):
         File(suffixes=(".png",)).check(value)
     assert params.parse(File(), " a.png ") == "a.png"
+
+
+def test_text_is_a_line_of_its_length():
+    knob = Text(longest=8)
+    assert knob.check(" 고르세요 ") == "고르세요"
+    assert params.parse(knob, "12") == "12"
+    for value in ("far too long", "two\nlines", 3):
+        with pytest.raises(ValueError, match="at most 8 characters"):
+            knob.check(value)
+
+
+def test_a_list_takes_words_that_add_up_and_numbers_in_range():
+    words, beats = Listed(words=("live", "frozen", "chrome"), most=3), Listed(max=4.0)
+    assert words.numbers(words.check("live, frozen+chrome")) == (1.0, 6.0)
+    assert words.check(["live", "chrome"]) == "live, chrome"
+    assert words.numbers("") == ()
+    assert beats.numbers(beats.check([0.5, 1])) == (0.5, 1.0)
+    assert beats.check(2) == "2"
+    for knob, value, fault in (
+        (words, "gold", "'gold' is none of live, frozen, chrome"),
+        (words, "live " * 4, "4 items are too many"),
+        (beats, "5", "outside 0..4"),
+        (beats, "x", "no number"),
+        (beats, "nan", "outside 0..4"),
+    ):
+        with pytest.raises(ValueError, match=fault):
+            knob.check(value)

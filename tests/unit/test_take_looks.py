@@ -1,6 +1,7 @@
 """The look of a take, kept picture by picture: written, read again, damaged, told of."""
 
 import contextlib
+import hashlib
 import io
 import json
 from fractions import Fraction
@@ -10,21 +11,23 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kfx import presets, takes
+from kfx import assets, presets, takes
+from kfx import effects as effects_list
 from kfx.cli import main
 from kfx.engine.look.journal import Bypassed, Dropped, Journal, Page, Seen, State, Turned
 from kfx.engine.stats import Stats
 from kfx.engine.takes import look_log
 from kfx.engine.takes.kept_preset import KeptPresets
 from kfx.engine.takes.repeat import LeftOut
-from kfx.engine.takes.take_effects import Asked
+from kfx.engine.takes.take_effects import Asked, TakeEffects
 from kfx.engine.takes.take_files import Facts
 from kfx.engine.takes.take_recorder import TakeRecorder
 from kfx.errors import KfxError
 from kfx.presets import Preset
 from kfx.takes.document import Take
 from kfx.types import Frame, Shot, SourceInfo, StreamInfo, Tick
-from tests.faces import picture
+from tests.faces import frame_of, picture, tick_of
+from tests.looks import preset_of
 
 SIZE = (64, 36)
 PIXELS = picture(*SIZE)
@@ -240,3 +243,25 @@ def test_a_take_tells_what_the_governor_gave_up(tmp_path, capsys):
     assert take.data["hands"] is True
     assert main(["take", "list", str(tmp_path)]) == 0
     assert "gave up: tracking: every 2nd frame (frames 1002-1003)" in capsys.readouterr().out
+
+
+def test_models_that_motions_read_are_told_once():
+    """What ai_motion moves a face by belongs to a take as a net of the chain does."""
+    looks = (preset_of("ai_motion"), preset_of("expr_bank", "retarget", "film"))
+    effects = TakeEffects(looks[0])
+    effects.see(0, Shot(PIXELS, tick_of(frame_of(PIXELS))), Asked(looks[0]))
+    effects.see(1, Shot(PIXELS, tick_of(frame_of(PIXELS, 1))), Asked(looks[1]))
+    rows = {row["file"]: row for row in effects.models()}
+    folder = assets.folder("models")
+    assert sorted(rows) == ["blendshapes.onnx", "expression_basis.npz", "motion.onnx", "rig.npz"]
+    assert len(effects.models()) == 4
+    for name, row in rows.items():
+        assert row["sha256"] == hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        assert row["licence"] == "Apache-2.0"
+
+
+def test_motions_name_models_that_are_there():
+    for name in effects_list.names():
+        spec = effects_list.find(name)
+        for file in spec.source.models if spec.kind == "motion" else ():
+            assert (assets.folder("models") / file).is_file(), (name, file)

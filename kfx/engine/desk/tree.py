@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Literal
 
-from kfx.params import Bool, Choice, File, Float, Int, Knob, Performer, Value, Vector, parse
+from kfx.params import Bool, Choice, File, Float, Int, Knob, Text, Value, Vector, parse
 from kfx.presets import Link
 
 PREFIX = "/kfx/v1"
@@ -117,7 +117,7 @@ def of_knob(place: int, link: Link, name: str) -> Parameter:
 
 def kind_of(knob: Knob) -> Kind:
     table: tuple[tuple[type[Knob], Kind], ...] = (
-        (Performer, "text"),
+        (Text, "text"),
         (Int, "int"),
         (Float, "float"),
         (Bool, "bool"),

@@ -16,6 +16,7 @@ from kfx.sync.song import SongTime
 from kfx.takes import clock_log, document
 from kfx.types import Shot
 
+OWN_LICENCE = "Apache-2.0"  # of the models that come with kfx
 _FOLDERS = {"shader": "shaders", "net": "models"}  # of kfx's own
 
 
@@ -118,9 +119,9 @@ class TakeEffects:
         ]
 
     def models(self) -> list[dict[str, Any]]:
-        """The nets by their cards."""
+        """The nets by their cards, then what motions read of kfx's own."""
         nets = [one for one in self._effects.values() if one.kind == "net"]
-        return [
+        rows = [
             {
                 "file": one.source.path.name,
                 "sha256": _digest_of(one),
@@ -128,6 +129,14 @@ class TakeEffects:
             }
             for one in nets
         ]
+        known = {one.source.path.resolve() for one in nets}
+        motions = [one.source for one in self._effects.values() if one.kind == "motion"]
+        for name in sorted({name for motion in motions for name in motion.models}):
+            path = assets.folder("models") / name
+            if path.resolve() not in known:
+                digest = document.sha256(path)
+                rows.append({"file": name, "sha256": digest, "licence": OWN_LICENCE})
+        return rows
 
     def _standing(self, asked: Asked) -> frozenset[tuple[str, str]]:
         found = set()

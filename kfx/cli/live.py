@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import signal
 import tempfile
@@ -40,7 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "-i", "--input", default="camera:0", metavar="SOURCE", help="default: camera:0"
     )
     parser.add_argument(
-        "-o", "--out", action="append", required=True, metavar="SINK", help="may be repeated"
+        "-o", "--out", action="append", default=[], metavar="SINK", help="may be repeated"
     )
     common.add_look_arguments(parser)
     common.add_size_argument(parser)
@@ -76,6 +77,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "may be repeated",
     )
     parser.add_argument("--plain", action="store_true", help="news lines instead of the screen")
+    parser.add_argument(
+        "--json", action="store_true", help="print the whole report at the end, as JSON"
+    )
     live_inputs.add_arguments(parser)
     live_show.add_arguments(parser)
     live_panel.add_arguments(parser)
@@ -91,6 +95,11 @@ def run(options: argparse.Namespace) -> int:
     size = common.size_of(options.size)
     rate = sources.parse_rate(options.fps, "--fps") if options.fps else None
     out_rate = sources.parse_rate(options.rate, "--rate") if options.rate else None
+    if not options.out:
+        raise UsageError(
+            "-o SINK is missing: where the picture goes, e.g. -o preview (a browser) or -o vcam "
+            "(a virtual camera); may be repeated"
+        )
     for spec in options.out:
         sinks.kind_of(spec)
         landing.check_not_read(spec, sources.parse(options.input).rest)
@@ -168,12 +177,22 @@ def run(options: argparse.Namespace) -> int:
     report = result.report()
     if options.report:
         stats.save_report(report, options.report)
+    if options.json:
+        print(json.dumps(report, indent=2))
+        return 0
     dropped = ", ".join(f"{name} {count}" for name, count in report["dropped_at"].items() if count)
     print(
         f"{report['frames']} frames, {report['fps']} fps, "
         f"{report['faces']['frames_with_face']} with a face; dropped: {dropped or 'none'}"
+        f"{_latency(report['latency_ms'])}"
     )
     return 0
+
+
+def _latency(of_sinks: dict[str, dict[str, float]]) -> str:
+    """From a picture's capture until each sink had it."""
+    each = [f"{name} {ms['p50']:.0f}/{ms['p99']:.0f}" for name, ms in of_sinks.items()]
+    return f"; latency p50/p99 in ms: {', '.join(each)}" if each else ""
 
 
 def _check_writable(folder: str | None) -> None:

@@ -32,6 +32,8 @@ def look(
     if left is None:
         for one in cues or (preset,):
             proof.prove(one)
+    else:
+        proof.trust(left.proven)
     if not folder:
         return preset
     begins.append(last_state.Leaving(folder, switches).extra)

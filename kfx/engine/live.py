@@ -20,7 +20,7 @@ from functools import partial
 import numpy as np
 
 from kfx import clock, sinks
-from kfx.engine.look import quality
+from kfx.engine.look import proof, quality
 from kfx.engine.look.autobypass import AutoBypass
 from kfx.engine.look.chain import Chain
 from kfx.engine.look.changes import resizes
@@ -104,6 +104,7 @@ def run(
     if mode not in MODES:
         raise UsageError(f"live mode {mode!r}: there is none; use {' or '.join(MODES)}")
     stop, switches = stop or threading.Event(), switches or Switches()
+    proof.prove(preset)
     with ExitStack() as stack:
         source = stack.enter_context(open_source())
         info = source.info
@@ -158,6 +159,7 @@ def run(
                 pace=net_rate,
                 care=care,
                 quality=fineness,
+                build=proof.built,
             )
             chains = [stack.enter_context(look)]
             on_look(look)

@@ -1,31 +1,42 @@
 """Compiles and draws shaders in a process apart before they go live: it may hang, the show not.
 
 A shader with an endless loop hangs the driver, some broken ones crash it. `prove` therefore draws
-it first in a worker that is kept warm, and is killed when it doesn't answer in time.
+it first in a worker that is kept warm, and is killed when it doesn't answer in time. What is drawn
+there is the very text that goes live, whatever has become of its file meanwhile.
 """
 
 from __future__ import annotations
 
 import atexit
+import base64
 import contextlib
 import json
 import math
+import pickle
 import queue
 import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from kfx.errors import KfxError
+from kfx.render.isf import Shader
 
 START_S = 30.0  # for the worker's own start: libraries and a GL context
 _READY = "ready"
 
 
-def prove(shader_paths: Sequence[Path], size: tuple[int, int], limit_s: float = 3.0) -> None:
+def prove(
+    shaders: Sequence[Shader],
+    size: tuple[int, int],
+    limit_s: float = 3.0,
+    values: Mapping[str, Any] | None = None,
+) -> None:
     """Compile each shader and draw two frames of `size` (width, height); `limit_s` for each one.
+
+    `values` are those of its knobs that don't stand at their defaults.
 
     Raises `KfxError`, which names the file and what is wrong with it, at the first that fails,
     hangs or crashes the driver. May be called from any thread; the first call takes a start of
@@ -33,8 +44,8 @@ def prove(shader_paths: Sequence[Path], size: tuple[int, int], limit_s: float = 
     """
     with _lock:
         worker = _warm()
-        for path in shader_paths:
-            fault = worker.fault(path, size, limit_s)
+        for shader in shaders:
+            fault = worker.fault(shader, values or {}, size, limit_s)
             if fault and not worker.alive:
                 _stop()
             if fault:
@@ -77,11 +88,14 @@ class _Worker:
             return self._lines.get(timeout=START_S) == _READY
         return False
 
-    def fault(self, path: Path, size: tuple[int, int], limit_s: float) -> str:
+    def fault(
+        self, shader: Shader, values: Mapping[str, Any], size: tuple[int, int], limit_s: float
+    ) -> str:
         assert self._process.stdin is not None
-        line = ""
+        line, path = "", shader.path
+        packed = base64.b64encode(pickle.dumps((shader, dict(values)))).decode("ascii")
         try:
-            self._process.stdin.write(json.dumps([str(path), size, limit_s]) + "\n")
+            self._process.stdin.write(json.dumps([packed, size, limit_s]) + "\n")
             self._process.stdin.flush()
             line = self._lines.get(timeout=limit_s)
         except OSError:
@@ -142,13 +156,18 @@ def _serve() -> None:
     with Gpu() as gpu:
         print(_READY, flush=True)
         for line in sys.stdin:
-            path, size, limit_s = json.loads(line)
+            packed, size, limit_s = json.loads(line)
+            shader, values = pickle.loads(base64.b64decode(packed))
             if hasattr(signal, "alarm"):  # ends it also when kfx died while it hangs
                 signal.alarm(math.ceil(limit_s) + 2)
-            verdict = isf_check.check(gpu, Path(path), (size[0], size[1]))
+            fault = ""
+            try:
+                isf_check.draw(gpu, shader, (size[0], size[1]), values)
+            except KfxError as error:
+                fault = str(error)
             if hasattr(signal, "alarm"):
                 signal.alarm(0)
-            print(json.dumps(verdict.error or ""), flush=True)
+            print(json.dumps(fault), flush=True)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -41,10 +42,7 @@ def check(gpu: Gpu, path: Path, size: tuple[int, int] = SIZE) -> Verdict:
         verdict.passes = len(shader.passes)
         verdict.inputs = [{"name": name, "type": kind} for name, kind in shader.inputs.items()]
         verdict.warnings = list(shader.warnings)
-        _draw(gpu, shader, size)
-        fault = gpu.ctx.error
-        if fault != "GL_NO_ERROR":
-            raise KfxError(f"{path}: drawing it makes {fault}")
+        draw(gpu, shader, size)
     except KfxError as error:
         verdict.error = str(error)
     verdict.ok = verdict.error is None
@@ -64,19 +62,29 @@ def defaults(knobs: dict[str, Knob]) -> dict[str, Any]:
     return {name: one.default for name, one in knobs.items() if name not in ("mix", "seed")}
 
 
-def _draw(gpu: Gpu, shader: isf.Shader, size: tuple[int, int]) -> None:
+def draw(
+    gpu: Gpu, shader: isf.Shader, size: tuple[int, int], values: Mapping[str, Any] | None = None
+) -> None:
+    """Compile it and draw two frames, its knobs at `values` or their defaults.
+
+    Raises `KfxError`.
+    """
+    knobs = {**defaults(dict(shader.knobs)), **(values or {})}
     program = Program(gpu, shader, size)
     plate, canvas = gpu.acquire(size), gpu.acquire(size)
     try:
         gpu.upload(plate, _ramp(size), np.empty((size[1], size[0], 4), np.uint8))
         for i in range(2):  # the second one reads what the first has left
-            values = {**automatic_values(i, i / 30, 1 / 30), **defaults(dict(shader.knobs))}
-            program.draw(canvas, {"inputImage": plate}, {**values, "kfx_mix": 1.0})
+            now = {**automatic_values(i, i / 30, 1 / 30), **knobs}
+            program.draw(canvas, {"inputImage": plate}, {**now, "kfx_mix": 1.0})
         gpu.finish()
     finally:
         program.release()
         gpu.release(plate)
         gpu.release(canvas)
+    fault = gpu.ctx.error
+    if fault != "GL_NO_ERROR":
+        raise KfxError(f"{shader.path}: drawing it makes {fault}")
 
 
 def _ramp(size: tuple[int, int]) -> np.ndarray[Any, np.dtype[np.uint8]]:

@@ -14,7 +14,7 @@ KINDS: dict[str, str] = {
     "preview": "a page on this machine, with the plate to compare: preview, preview:8765?open=1",
     "obs": "OBS Studio on this machine, by the script integrations/obs/kfx_obs.py: obs, obs:8766",
     "stream": "other programs and machines: nut://127.0.0.1:9500 (with alpha), srt://HOST:PORT, "
-    "rtsp://HOST:PORT/NAME, rtmp://…, udp://HOST:PORT",
+    "rtsp://HOST:PORT/NAME, rtmp://…, udp://HOST:PORT; without sound",
     "ndi": "an NDI source with alpha, needs pip install 'kfx[ndi]': ndi:Name",
     "spout": "Spout on Windows, needs pip install SpoutGL, not tried by us: spout:Name",
     "syphon": "Syphon on macOS, needs pip install syphon-python, not tried by us: syphon:Name",

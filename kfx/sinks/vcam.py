@@ -33,6 +33,7 @@ REMEDIES = {
     "win32": "install OBS (obsproject.com) or Unity Capture",
 }
 OPEN_TIMEOUT_S = 20.0
+SPARES = 2  # so that a camera killed twice is back at once twice, while others are being loaded
 SPARE_S = 3.0  # after the start of a show, which has better to do with its processors
 STUCK_S = 5.0  # a camera that takes no picture for so long is closed and opened again
 RESTART_S = 2.0  # one that dies young twice running is tried again so often, others at once
@@ -74,7 +75,7 @@ class VcamSink:
         self._pending: int | None = None
         self._peer: Connection | None = None  # while the camera is open
         self._child: Child | None = None
-        self._spare: Child | None = None  # loaded, for the moment the other one dies
+        self._spares: list[Child] = []  # loaded, for the moment the other one dies
         self._closing = threading.Event()
         self._leaving = False  # the camera goes on without this sink
         self._opened = threading.Event()
@@ -161,11 +162,11 @@ class VcamSink:
     def _run_child(self) -> str:
         """One life of a camera process that this sink starts; returns why it ended."""
         try:
-            child, self._spare = self._spare or self._new_child(), None
+            child = self._loaded() or self._new_child()
         except OSError as error:
             return f"can't start its process: {error}"
         self._child = child
-        child.go()
+        child.go(again=self._opened.is_set())
         try:
             peer = child.reach(self._closing)
             if peer is None:
@@ -185,6 +186,15 @@ class VcamSink:
                 child.end(gently=self._closing.is_set())
             self._child = None
 
+    def _loaded(self) -> Child | None:
+        """A spare that nobody has killed meanwhile."""
+        while self._spares:
+            child = self._spares.pop(0)
+            if child.alive:
+                return child
+            child.end()
+        return None
+
     def _new_child(self) -> Child:
         os.makedirs(self._folder, 0o700, exist_ok=True)
         return Child(self._at, (*map(str, self._size), self._rate, self._wanted))
@@ -199,14 +209,15 @@ class VcamSink:
         opened = clock.now()
         if self._opened.is_set():
             self._warn(f"virtual camera: {self.device} is back")
-            opened -= SPARE_S  # the show is long on its way
+            opened -= SPARE_S  # the show is long on its way: the first one is wanted at once
         self._opened.set()
         try:
             while True:
                 answer = peer.recv_bytes()
-                if self._spare is None and clock.now() - opened > SPARE_S:
+                count = len(self._spares)
+                if count < SPARES and clock.now() - opened > SPARE_S * (1 + count):
                     with contextlib.suppress(OSError):
-                        self._spare = self._new_child()
+                        self._spares.append(self._new_child())
                 if not answer:  # this sink leaves, the camera stays
                     return ""
                 if answer.startswith(b"!"):
@@ -249,8 +260,8 @@ class VcamSink:
         if self._thread.is_alive() and child is not None and word:
             child.kill()
             self._thread.join(2.0)
-        if self._spare is not None:
-            self._spare.end()
+        for spare in self._spares:
+            spare.end()
         _in_use.discard(self._at)
         if not self._supervised:
             shutil.rmtree(self._folder, ignore_errors=True)

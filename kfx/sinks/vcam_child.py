@@ -13,6 +13,7 @@ from multiprocessing.connection import Connection
 
 from kfx.sinks import vcam_link
 
+START, AGAIN = b"g", b"a"  # the byte that a process waits for
 LAST_S = 1.0  # for a camera to close by itself
 
 
@@ -44,11 +45,14 @@ class Child:
     def alive(self) -> bool:
         return self._process.poll() is None
 
-    def go(self) -> None:
-        """Open the camera and listen; from now on it outlives kfx for a while."""
+    def go(self, *, again: bool = False) -> None:
+        """Open the camera and listen; from now on it outlives kfx for a while.
+
+        `again` where its readers have seen a show already.
+        """
         assert self._process.stdin is not None
         with contextlib.suppress(OSError):  # it has ended already, which `reach` will find
-            self._process.stdin.write(b"g")
+            self._process.stdin.write(AGAIN if again else START)
             self._process.stdin.close()
 
     def reach(self, giving_up: threading.Event) -> Connection | None:

@@ -30,8 +30,10 @@ from typing import Any, NamedTuple
 from kfx import clock
 from kfx.sinks import vcam_link
 from kfx.sinks.slate import slate
+from kfx.sinks.vcam_child import AGAIN
 from kfx.sinks.vcam_device import Device, Refused, open_device
 
+FIRST_S = 0.25  # so long a camera that comes back waits for a picture, not to flash black
 HOLD_S = 2.0  # the last picture stays so long
 ORPHAN_S = 5.0  # without a supervisor the camera ends so long after kfx has died
 _WRITE_ERROR = b"error writing frame"  # pyvirtualcam prints this to stderr and goes on
@@ -97,8 +99,18 @@ def _watch_complaints(inbox: Inbox) -> None:
 class Host:
     """Feeds `device` from whoever is connected."""
 
-    def __init__(self, device: Device, rate: Fraction, inbox: Inbox, *, supervised: bool) -> None:
+    def __init__(
+        self,
+        device: Device,
+        rate: Fraction,
+        inbox: Inbox,
+        *,
+        supervised: bool,
+        first_s: float = 0.0,
+    ) -> None:
+        """Black is sent when no picture has come within `first_s`."""
         self._device = device
+        self._first_s = first_s
         self._memory = vcam_link.Memory(device.size)
         self._period_s = 1.0 / float(rate)
         self._hello = {
@@ -117,8 +129,10 @@ class Host:
 
     def serve(self) -> None:
         """Send what is ordered; repeat the picture at the rate of the stream in between."""
-        self._device.send()  # with exclusive_caps a reader sees no camera before a picture
-        due = clock.now() + self._period_s
+        due = clock.now() + self._first_s
+        if not self._first_s:
+            self._device.send()  # with exclusive_caps a reader sees no camera before a picture
+            due += self._period_s
         while clock.now() < self._end_at:
             try:
                 news = self._inbox.get(timeout=max(0.0, due - clock.now()))
@@ -196,7 +210,8 @@ def _refuse(inbox: Inbox, refused: Refused) -> None:
 def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to answer
     _load()
-    if not os.read(0, 1):
+    word = os.read(0, 1)
+    if not word:
         return 0  # kfx has ended without needing it
     at, size, rate = arguments[0], (int(arguments[1]), int(arguments[2])), Fraction(arguments[3])
     name = arguments[4] if len(arguments) > 4 else ""
@@ -216,7 +231,8 @@ def main(arguments: list[str]) -> int:
 
         cv2.setNumThreads(1)
         _watch_complaints(inbox)
-        Host(device, rate, inbox, supervised=bool(folder)).serve()
+        first_s = FIRST_S if word == AGAIN else 0.0
+        Host(device, rate, inbox, supervised=bool(folder), first_s=first_s).serve()
     finally:
         device.close()
         if not folder:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -32,17 +32,23 @@ _SUFFIXES = tuple(".wav .flac .aif .aiff .mp3 .m4a .ogg .mov .mp4 .mkv .mxf".spl
 
 
 def open(  # used as sync.open
-    specs: Sequence[str], grid: Grid, *, start: float = 0.0, frame_s: float = 1 / 24
+    specs: Sequence[str],
+    grid: Grid,
+    *,
+    start: float = 0.0,
+    frame_s: float = 1 / 24,
+    on_fault: Callable[[str], None] | None = None,
 ) -> SongClock:
     """A clock that follows the sources `specs` name, the first one first.
 
     Options stand behind a question mark: ``ltc:USB?channel=2&fps=23.976&offset=01:00:00:00``;
     `offset` is the timecode at which the song starts. A file's timecode begins at the time
-    `start`. `frame_s` is the length of a frame of the output. Raises `KfxError`.
+    `start`. `frame_s` is the length of a frame of the output. `on_fault` hears of devices that are
+    gone and back, from any thread. Raises `KfxError`.
     """
     opened: list[Source] = []
     try:
-        opened.extend(_open(spec, grid, start) for spec in specs)
+        opened.extend(_open(spec, grid, start, on_fault) for spec in specs)
     except BaseException:
         for source in opened:
             source.close()
@@ -88,12 +94,13 @@ def _fps(text: str) -> Fraction:
     return rate
 
 
-def _open(spec: str, grid: Grid, start: float) -> Source:
+def _open(spec: str, grid: Grid, start: float, on_fault: Callable[[str], None] | None) -> Source:
     kind, place, options = parse(spec)
     if kind == "ltc" and (Path(place).suffix.lower() in _SUFFIXES or Path(place).is_file()):
         return _track(place, options, start)
+    if kind == "ltc":
+        return _ltc(place, options, on_fault)
     opener = {
-        "ltc": _ltc,
         "mtc": _mtc,
         "midi": _midi,
         "link": _link,
@@ -114,14 +121,14 @@ def _track(path: str, options: dict[str, Any], start: float) -> Source:
     return Recorded((replace(one, at=one.at + start) for one in fixes), name="ltc")
 
 
-def _ltc(device: str, options: dict[str, Any], grid: Grid) -> Source:
+def _ltc(device: str, options: dict[str, Any], on_fault: Callable[[str], None] | None) -> Source:
     from kfx.sync import ltc_time
     from kfx.sync.audio_in import Shared
     from kfx.sync.ltc_in import LtcIn
 
     if "offset" in options:
         ltc_time.seconds_of(options["offset"], Fraction(30))
-    audio = Shared(device)
+    audio = Shared(device, on_fault)
     try:
         return LtcIn(audio, **options)
     except KfxError:

@@ -40,6 +40,8 @@ class Announce:
             from zeroconf import InterfaceChoice, Zeroconf
 
             zeroconf = Zeroconf(InterfaceChoice.All if self._host in ANY else [self._host])
+            if self._host == LOOPBACK:
+                _hear_only_this_machine(zeroconf)
             for kind in SERVICES:
                 if not self._over.is_set():
                     zeroconf.register_service(self._service(kind), allow_name_change=True)
@@ -64,6 +66,18 @@ class Announce:
             server=f"{_letters(socket.gethostname())}-kfx-{self._port}.local.",
             properties={"txtvers": "1"},
         )
+
+
+def _hear_only_this_machine(zeroconf: Any) -> None:
+    """mDNS listens at every address, since what is sent to a group reaches no other; on Linux its
+    sockets can be tied to the loopback device instead, so that no network can talk to it.
+    """
+    if not hasattr(socket, "SO_BINDTODEVICE"):
+        return
+    for reader in zeroconf.engine.readers:
+        sock = reader.transport.get_extra_info("socket")
+        with contextlib.suppress(OSError):  # an old kernel lets root alone do this
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lo\0")
 
 
 def _addresses() -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +27,10 @@ def parse(spec: str) -> tuple[str, int | None]:
     return device, int(value) if asked else None
 
 
-def listen(spec: str) -> AudioLive:
-    """Open what `spec` names. Raises `KfxError`."""
+def listen(spec: str, on_fault: Callable[[str], None] | None = None) -> AudioLive:
+    """Open what `spec` names; `on_fault` as for `AudioIn`. Raises `KfxError`."""
     device, channel = parse(spec)
-    audio = Shared(device)
+    audio = Shared(device, on_fault)
     try:
         return AudioLive(audio, channel=channel)
     except KfxError:

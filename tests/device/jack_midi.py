@@ -1,23 +1,29 @@
 """Sends MIDI timecode, clock or a fader through a port to kfx's own, and prints what came of it.
 
-``python -m tests.device.jack_midi mtc|midi SECONDS``: JSON rows of seconds sent, seconds of the
-song, lock and source, one for every message. ``python -m tests.device.jack_midi fader MAP``: the
-fader is learned for the grain of a film, then moved; the values it had.
+``python -m tests.device.jack_midi mtc|midi SECONDS``: JSON rows of seconds heard, seconds of the
+song, lock, source and rate, one for every message, until it has followed for a while. ``python -m
+tests.device.jack_midi fader MAP``: the fader is learned for the grain of a film, then moved; the
+values it had.
 """
 
 import json
 import sys
 import time
+from typing import Any
 
 import mido
 
 from kfx import sync
 from kfx.sync.controls import Signals
 from kfx.sync.grid import steady
+from kfx.sync.midi_clock import MidiClock
 from kfx.sync.midi_controls import MidiControls, open_port
+from kfx.sync.mtc import Mtc
 from tests.desks import desk_of
+from tests.waiting import LONG_S, until
 
 BPM = 120.0
+LOCKED = {"mtc": 200, "midi": 96}  # messages while it follows: two seconds of them
 
 
 def quarter_frames(rate: int, seconds: float):
@@ -51,11 +57,23 @@ def fader(path: str) -> None:
     (name,) = [one for one in mido.get_output_names() if "kfx midi" in one]
     port = mido.open_output(name)
     controls.learn("/kfx/v1/film/grain")
-    values = []
+    values: list[float] = []
+
+    def grain() -> float:
+        return look.preset.chain[1].values["grain"]
+
     for value in (0, 127, 64):
-        port.send(mido.Message("control_change", channel=2, control=7, value=value))
-        time.sleep(0.5)
-        values.append(look.preset.chain[1].values["grain"])
+
+        def moved(value: int = value) -> bool:
+            # As a hand does: what comes while JACK's thread is held up by the last one is lost.
+            port.send(mido.Message("control_change", channel=2, control=7, value=value))
+            time.sleep(0.1)
+            told = signals.at(time.monotonic()).get("midi.cc7", -1.0)
+            here = abs(told - value / 127) < 1e-6
+            return here and (not values or grain() != values[-1])
+
+        until(moved, value)
+        values.append(grain())
     heard = dict(signals.at(time.monotonic()))
     port.close()
     mine.close()
@@ -63,24 +81,45 @@ def fader(path: str) -> None:
     print(json.dumps({"port": name, "values": values, "signals": heard}))
 
 
+def arrivals(reader: type[Mtc] | type[MidiClock]) -> list[float]:
+    """When its messages come, each of them, from now on."""
+    came: list[float] = []
+    real = reader.message
+
+    def message(self: Any, data: bytes, at: float) -> Any:
+        came.append(at)
+        return real(self, data, at)
+
+    reader.message = message  # type: ignore[method-assign]
+    return came
+
+
 def song(kind: str, seconds: float) -> None:
     spec = "mtc:virtual?offset=01:00:00:00" if kind == "mtc" else "midi:virtual"
     clock = sync.open([spec], steady(BPM), frame_s=1 / 25)
     (name,) = [one for one in mido.get_output_names() if f"kfx {kind}" in one]
     port = mido.open_output(name)
-    rows = []
+    rows: list[list[Any]] = []
+    due: list[float] = []
+    came = arrivals(Mtc if kind == "mtc" else MidiClock)
     begun = time.monotonic() + 0.2
-    for at, message in quarter_frames(25, seconds) if kind == "mtc" else ticks(seconds):
+    for at, message in quarter_frames(25, LONG_S) if kind == "mtc" else ticks(LONG_S):
+        if at > seconds and sum(row[2] == "locked" for row in rows) > LOCKED[kind]:
+            break  # a busy machine takes longer until it follows
+        due.append(at)
         while (left := begun + at - time.monotonic()) > 0:
             time.sleep(left)
         port.send(message)
         now = time.monotonic()
         told = clock.now(now)
-        rows.append([now - begun, told.time_s, told.lock, told.source, told.rate])
+        # What has come, and the time since: a busy machine's JACK brings it late.
+        heard = due[len(came) - 1] + now - came[-1] if came else now - begun
+        rows.append([heard, told.time_s, told.lock, told.source, told.rate])
     port.send(mido.Message("stop"))
-    time.sleep(0.3)
+    if kind == "midi":
+        until(lambda: clock.now(time.monotonic()).rate == 0.0, "the stop")
     told = clock.now(time.monotonic())
-    rows.append([time.monotonic() - begun, told.time_s, told.lock, told.source, told.rate])
+    rows.append([due[-1], told.time_s, told.lock, told.source, told.rate])
     port.close()
     clock.close()
     print(json.dumps({"port": name, "rows": rows}))

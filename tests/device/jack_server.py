@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ROOT
+from tests.waiting import LONG_S
 
 PERIOD = 1024  # frames; with fewer a busy machine leaves some out
 MIDI = "mido.backends.rtmidi/UNIX_JACK"
@@ -59,15 +60,15 @@ class Jack:
     def __exit__(self, *exc: object) -> None:
         for child in self._children:
             child.kill()
-            child.communicate(timeout=10.0)
+            child.communicate(timeout=LONG_S)
         self._server.send_signal(signal.SIGTERM)
         try:
-            self._server.wait(10.0)
+            self._server.wait(LONG_S)
         except subprocess.TimeoutExpired:
             self._server.kill()
-            self._server.wait(10.0)
+            self._server.wait(LONG_S)
 
-    def run(self, *command: str, timeout: float = 90.0) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout: float = 240.0) -> subprocess.CompletedProcess[str]:
         """A command to its end, in a process that knows of this server."""
         return subprocess.run(
             command,

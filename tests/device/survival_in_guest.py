@@ -93,17 +93,17 @@ def main(out: str) -> None:
     )
     assert show.stdout is not None
     first = int(show.stdout.readline().split()[1])
-    end = clock.now() + 40
+    end = clock.now() + 120
     while not v4l2.query(DEVICE).capture and clock.now() < end:
         clock.pause(0.1)
     watcher = Watcher()
-    watcher.wait(lambda: len(watcher.seen) >= 75, 15)
+    watcher.wait(lambda: len(watcher.seen) >= 75, 60)
     calm = list(watcher.seen)
     os.kill(first, signal.SIGKILL)
     killed = clock.now()
     came_back = watcher.wait(
         lambda: any(at > killed + 0.5 and age is not None and age < 0.4
-                    for at, _, age in watcher.seen[-3:]), 40
+                    for at, _, age in watcher.seen[-3:]), 120
     )  # fmt: skip
     back = clock.now()
     ended = watcher.ended
@@ -112,7 +112,7 @@ def main(out: str) -> None:
     seen = watcher.seen
     opencv = subprocess.run([sys.executable, "-c", OPENCV], capture_output=True, text=True)
     show.send_signal(signal.SIGTERM)
-    _, said = show.communicate(timeout=40)
+    _, said = show.communicate(timeout=120)
     ages = [age for _, _, age in calm[20:] if age is not None]
     after = [what for at, what, age in seen if at > killed and (age is None or age > 0.4)]
     gaps = [b[0] - a[0] for a, b in itertools.pairwise(seen)]

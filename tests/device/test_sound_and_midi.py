@@ -57,7 +57,8 @@ def test_timecode_from_a_sound_device_leads_the_song_and_fires_cues(jack, tmp_pa
     shown = [
         (one["tick"]["signals"]["song.time"], one["mode"])
         for one in moments
-        if one["drawn"] or one["mode"] == "black"
+        # What stands in for a late picture is told with the time of the one before.
+        if not one["filler"] and (one["drawn"] or one["mode"] == "black")
     ]
     changes = [
         (before, after, mode)
@@ -84,14 +85,14 @@ def test_midi_timecode_and_clock_lead_the_song_through_a_port(jack, kind):
     assert f"kfx {kind}" in told["port"]
     *rows, stopped = told["rows"]
     locked = [row for row in rows if row[2] == "locked" and row[3] == kind]
-    assert len(locked) > 0.5 * len(rows)
+    assert len(locked) > (200 if kind == "mtc" else 96), "two seconds of them"
     # Beats of the clock begin at the ninth: 4 s. What scatters is this machine's load.
-    errors = [song - sent - (4.0 if kind == "midi" else 0.0) for sent, song, *_ in locked]
+    errors = [song - heard - (4.0 if kind == "midi" else 0.0) for heard, song, *_ in locked]
     assert abs(statistics.median(errors)) < 1 / 25
     assert statistics.median(row[4] for row in locked) == pytest.approx(1.0, abs=0.1)
     if kind == "midi":
         assert stopped[4] == 0.0  # it stands
-        assert stopped[1] == pytest.approx(4.0 + 4.0, abs=0.3)
+        assert stopped[1] == pytest.approx(4.0 + stopped[0], abs=0.3)
 
 
 def test_a_fader_is_learned_through_a_port(jack, tmp_path):

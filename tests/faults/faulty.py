@@ -14,6 +14,7 @@ from kfx import clock
 from kfx.errors import KfxError
 from kfx.types import Face, Frame, Shot, SourceInfo, StreamInfo, freeze
 from tests.faces import face_at, picture
+from tests.shows import Shown
 
 STALL_S = 0.35
 SOURCE_FAULTS = {
@@ -34,11 +35,15 @@ SOURCE_FAULTS = {
 
 
 class Camera:
-    """Called, it opens a live source. Frames are counted over all openings, `count` in all."""
+    """Called, it opens a live source. Frames are counted over all openings, `count` in all.
+
+    Each one waits for the one before to be `shown`, where that is set: none is left out.
+    """
 
     def __init__(
         self, schedule: Mapping[int, str], *, count: int = 60, rate: int = 200, size=(64, 36)
     ) -> None:
+        self.shown: Shown | None = None
         unknown = set(schedule.values()) - SOURCE_FAULTS.keys()
         assert not unknown, unknown
         self.schedule, self.count, self.rate, self.size = dict(schedule), count, rate, size
@@ -80,6 +85,8 @@ class Opened:
             if fault == "end":
                 return
             yield self._broken(frame, fault)
+            if camera.shown and fault not in ("shape", "dtype", "empty"):  # these never are
+                camera.shown.wait_for(frame)
 
     def _broken(self, frame: Frame, fault: str) -> Frame:
         camera = self._camera

@@ -2,7 +2,7 @@
 
 ``python -m tests.faults.show FOLDER FAULT…``: the n-th life takes the n-th FAULT (the last one
 stays): run, hang, raise, refuse, early (dies before its first beat), slow-end, poisoned (leaves a
-look and raises). It ends on SIGTERM, or after 30 s. FOLDER gets its pids, one a line, in ``looks``
+look and raises). It ends on SIGTERM, or after 300 s. FOLDER gets its pids, one a line, in ``looks``
 whether each one found a look of the one before, and ``ended`` after an orderly end.
 """
 
@@ -38,7 +38,7 @@ def main(folder: Path, *faults: str) -> int:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     pixels = np.full((48, 64, 4), life * 10, np.uint8)
     frame = Frame(pixels, 0, Fraction(0), 0.0)
-    end = clock.now() + 30
+    end = clock.now() + 300
     with vcam.open_sink("vcam", StreamInfo((64, 48), Fraction(30), live=True)) as sink:
         while not stop.is_set() and clock.now() < end:
             sink.write(Shot(pixels, Tick(0, 0.0, 0.0, frame)))
@@ -54,7 +54,7 @@ def main(folder: Path, *faults: str) -> int:
             signal.pause()
         lifeline.rest()
         if fault == "slow-end":
-            clock.pause(1.0)  # longer than the test's HANG_S
+            clock.pause(3.0)  # longer than the test's HANG_S
     (folder / "ended").touch()
     return 0
 

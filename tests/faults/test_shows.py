@@ -19,7 +19,7 @@ from kfx.engine.loop import capture
 from kfx.engine.loop.switches import Switches
 from kfx.engine.ticks import Ticks
 from kfx.errors import KfxError
-from kfx.render import canary
+from kfx.render import canary, isf
 from kfx.render.gpu import Gpu
 from kfx.sinks import rescue
 from kfx.tracking.tracker import Tracker
@@ -28,6 +28,7 @@ from tests.faces import face_at, picture
 from tests.faults import faulty
 from tests.faults.faulty import Camera, Sink
 from tests.looks import preset_of
+from tests.shows import Shown
 
 CLEAN = presets.load("none")
 pytestmark = pytest.mark.gl
@@ -41,6 +42,8 @@ def show(monkeypatch):
 
     def run(camera, ends=(), *specs, preset=CLEAN, **options):
         ends = dict(ends)
+        if "rate" not in options:  # which leaves frames out
+            camera.shown = Shown(monkeypatch)
         monkeypatch.setattr(live.sinks, "open", faulty.opening(ends, real))
         monkeypatch.setattr(
             live.sinks, "kind_of", lambda spec: "null" if spec in ends else kind_of(spec)
@@ -65,10 +68,14 @@ def told(stats, words: str) -> int:
 @pytest.mark.parametrize(
     ("fault", "words", "openings"),
     [
-        ("unplugged", r"^camera:faulty: it stopped sending; plug it in again$", 2),
-        ("crash", r"^capture: MemoryError\('driver'\)$", 2),
+        (
+            "unplugged",
+            r"^camera:faulty: it stopped sending; plug it in again \(it is opened again",
+            2,
+        ),
+        ("crash", r"^capture: MemoryError\('driver'\) \(it is opened again by itself\)$", 2),
         ("stall", "", 1),
-        ("size", "", 1),
+        ("size", r"^capture: the source sends 96x40 now, fitted into 64x36; start kfx again", 1),
         ("shape", r"^capture: a frame of the shape \(36, 64, 3\)", 1),
         ("dtype", r"^capture: a frame of float32", 1),
         ("empty", r"^capture: a frame of the shape \(0, 64, 4\)", 1),
@@ -106,7 +113,8 @@ def test_what_a_stalled_camera_leaves_is_filled(show):
 def test_a_camera_that_ends_ends_the_show(show):
     sink = Sink()
     stats = show(Camera({30: "end"}), {"a": sink})
-    assert 10 < len(sink.shots) <= 30
+    own = [shot for shot in sink.shots if not shot.filler]
+    assert 10 < len(own) <= 30
     assert stats.warnings == []
 
 
@@ -158,7 +166,7 @@ def test_no_face_for_an_hour_and_then_one():
 def test_a_sink_that_fails_and_a_slow_one_cost_the_others_nothing(show):
     ends = {"good": Sink(), "gone": Sink({5: "raise"}), "slow": Sink({5: 0.1, 6: 0.1})}
     stats = show(Camera({}), ends)
-    assert told(stats, "^gone: the receiver is gone$") == 1
+    assert told(stats, r"^gone: the receiver is gone \(it is opened again by itself\)$") == 1
     assert len(ends["gone"].shots) == 5
     assert stats.dropped["slow"] > 0
     assert stats.dropped["good"] <= stats.dropped["slow"]
@@ -203,9 +211,10 @@ def test_a_single_fault_of_an_effect_costs_a_single_frame(show, monkeypatch, met
     monkeypatch.setattr(live.Chain, method, broken)
     camera, sink = Camera({}, count=200), Sink()
     stats = show(camera, {"a": sink}, preset=presets.load("supernova"))
-    plates = [bool((shot.pixels == camera.pixels).all()) for shot in sink.shots]
+    own = [shot for shot in sink.shots if not shot.filler]
+    plates = [bool((shot.pixels == camera.pixels).all()) for shot in own]
     assert sum(plates) == stats.dropped["render.bypassed"] == 1
-    assert told(stats, "^effects bypassed: GL_OUT_OF_MEMORY$") == 1
+    assert told(stats, "^effects bypassed: GL_OUT_OF_MEMORY; tried again later$") == 1
     sane(sink)
 
 
@@ -217,11 +226,11 @@ def test_an_effect_that_is_too_slow_is_left_out(show, monkeypatch):
         return render(self, tick)
 
     monkeypatch.setattr(live.Chain, "render", slow)
-    camera, sink = Camera({}, count=300), Sink()
+    camera, sink = Camera({}, count=40), Sink()
     stats = show(camera, {"a": sink}, preset=presets.load("supernova"))
     assert told(stats, "effects bypassed: slower than 100 ms five frames running") == 1
     assert (sink.shots[-1].pixels == camera.pixels).all()
-    assert sink.shots[-1].tick.frame.index > 290
+    assert sink.shots[-1].tick.frame.index > 30
 
 
 @pytest.mark.parametrize(
@@ -304,7 +313,7 @@ def test_a_shader_that_does_not_compile_is_named_with_its_line(show, tmp_path):
     with pytest.raises(KfxError, match=r"broken\.fs.*2.*undeclared"):
         show(Camera({}), {"a": Sink()}, preset=presets.load(str(path)))
     with pytest.raises(KfxError, match=r"broken\.fs.*2.*undeclared"):
-        canary.prove([path], (64, 36), 10.0)
+        canary.prove([isf.load(path)], (64, 36), 10.0)
     canary.stop()
 
 
@@ -328,5 +337,7 @@ def test_rates_of_fraction(show):
     sink = Sink()
     stats = show(Camera({}, count=100), {"a": sink}, rate=Fraction(24000, 1001))
     sane(sink)
-    assert len(sink.shots) < 40
+    span_s = sink.shots[-1].tick.time - sink.shots[0].tick.time
+    assert len(sink.shots) <= 1.5 + 24 / 1.001 * span_s
+    assert len(sink.shots) < 80, "a busy machine's camera is late"
     assert stats.frames <= 100

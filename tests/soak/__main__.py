@@ -2,9 +2,9 @@
 
 The performer at 640×360 goes through a preset into a null sink, a recording and a virtual camera
 of its own process, whose frames are logged as a reader would get them. Every few seconds something
-breaks: the camera, an effect, the tracker, a sink, the disk, the camera process. The answer is
-JSON. `longest_gap_ms` is the longest time without a frame for the reader, `longest_freeze_ms` the
-longest time without a *new* frame, which a stalled source alone can cause.
+breaks: the camera, an effect, the tracker, a sink, the disk, the camera process, the preset, a
+shader. The answer is JSON. `longest_gap_ms` is the longest time without a frame for the reader,
+`longest_freeze_ms` the longest time without a *new* frame, which a stalled source alone can cause.
 """
 
 from __future__ import annotations
@@ -23,9 +23,12 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from kfx import clock, presets
+from kfx import clock
 from kfx.cli.common import quiet_libraries
 from kfx.engine import live
+from kfx.engine.desk.session import Inputs, Session
+from kfx.engine.loop.switches import Switches
+from kfx.render import canary
 from tests.soak.chaos import FAULTS, Chaos
 
 SIZE = (640, 360)
@@ -64,7 +67,11 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
     began: list[float] = []
     before = open_files()
 
+    switches = Switches()
+    session = Session(Inputs(), switches, frame_s=float(1 / rate))
+
     def ready(stats: Any, sinks: list[Any]) -> None:
+        session.ready(stats)
         began.append(clock.now())
         chaos.begin(sinks)
 
@@ -73,17 +80,21 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         if clock.now() - began[0] > SETTLED * seconds:
             memory.append(resident_mb())
 
-    with quiet_libraries(), chaos.installed():
+    with quiet_libraries(), chaos.installed(), session:
         stats = live.run(
             chaos.open_source,
-            presets.load(options.preset),
+            chaos.look(options.preset),
             ["null", str(folder / "take.mp4"), "vcam"],
             size=SIZE,
             seconds=seconds,
             mode=options.mode,
+            switches=switches,
+            ticks=session.ticks,
+            on_look=session.begin,
             status=status,
             ready=ready,
         )
+    canary.stop()
     gc.collect()
     times, changes = read(log, began[0], began[0] + seconds)
     gaps, freezes = spans(times), spans(changes)
@@ -119,7 +130,7 @@ def soak(options: argparse.Namespace, folder: Path) -> dict[str, Any]:
         "drops": report["dropped_at"],
         "latency_ms": report["latency_ms"],
         "warnings": report["warnings"],
-        "left_behind": sorted(path.name for path in folder.iterdir()),
+        "left_behind": sorted({path.name for path in folder.iterdir()} - chaos.own_files),
     }
 
 

@@ -8,7 +8,7 @@ import os
 import random
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
@@ -17,9 +17,10 @@ from unittest import mock
 
 import numpy as np
 
-from kfx import clock, sources
+from kfx import clock, presets, sources
 from kfx.engine import live
 from kfx.errors import KfxError
+from kfx.presets import Preset
 from kfx.sinks import null, rescue
 from kfx.types import Frame, SourceInfo, freeze
 
@@ -38,9 +39,14 @@ FAULTS = {
     "hang": "the chain hangs for a second",
     "slow sink": "a sink takes half a second",
     "camera process": "the process of the virtual camera is killed",
+    "half preset": "an editor saves half of the preset, the rest a second later",
+    "bad shader": "a shader that doesn't compile is saved, and mended a second later",
     "full disk": "the recording can't go on",
 }
 ONCE = ("full disk",)  # a recording ends for good
+OWN = """/*{"INPUTS": [{"NAME": "inputImage", "TYPE": "image"}]}*/
+void main() { gl_FragColor = IMG_THIS_PIXEL(inputImage) * vec4(vec3(%s), 1.0); }
+"""
 
 
 class Chaos:
@@ -59,6 +65,9 @@ class Chaos:
         self._began = 0.0
         self._shift = Fraction(0)
         self._vcam: Any = None
+        self._look = folder / "look.toml"
+        self._own = folder / "own.fs"
+        self._text = ""
         self._performer = sources.open("performer", size=size, rate=rate)
         self._endless = self._frames_of_performer()
 
@@ -73,6 +82,17 @@ class Chaos:
             self._plan.append((at, name))
             at += self._dice.uniform(0.5, 1.5) * every_s
             number += 1
+
+    def look(self, preset: str) -> Preset:
+        """The preset as a file of its own, with a shader of its own at the end of its chain."""
+        self._text = presets.path_of(preset).read_text() + '\n[[chain]]\neffect = "own.fs"\n'
+        self._look.write_text(self._text)
+        self._own.write_text(OWN % "1.0")
+        return presets.load(str(self._look))
+
+    @property
+    def own_files(self) -> set[str]:
+        return {self._look.name, self._own.name}
 
     def begin(self, sinks: list[Any]) -> None:
         self._began = clock.now()
@@ -90,6 +110,12 @@ class Chaos:
         with self._lock:
             if name in lasts:
                 self._until[name] = now + lasts[name]
+            elif name == "half preset":
+                self._look.write_text(self._text[: len(self._text) // 2])
+                self._later(lambda: self._look.write_text(self._text))
+            elif name == "bad shader":
+                self._own.write_text(OWN % "undeclared")
+                self._later(lambda: self._own.write_text(OWN % self._dice.uniform(0.9, 1.0)))
             elif name == "camera process":
                 child = self._vcam._child
                 if child is None:
@@ -99,6 +125,11 @@ class Chaos:
             else:
                 self._counts[name] = counts.get(name, 1)
         self.injected.append((now, name))
+
+    def _later(self, mend: Callable[[], object]) -> None:
+        timer = threading.Timer(1.0, mend)
+        timer.daemon = True
+        timer.start()
 
     def _on(self, name: str) -> bool:
         """Whether `name` strikes now; counted ones are used up."""

@@ -87,7 +87,7 @@ class CueEdits:
 
     def _read(self) -> str:
         try:
-            with self._path.open(encoding="utf-8", newline="") as file:
+            with self._path.open(encoding="utf-8-sig", newline="") as file:
                 return file.read()
         except (OSError, UnicodeDecodeError) as error:
             raise KfxError(f"{self._path}: can't be read: {error}") from None

@@ -20,6 +20,7 @@ from kfx import effects
 from kfx.engine.desk.session import Session
 from kfx.engine.desk.song_controls import SongPlace
 from kfx.engine.desk.tree import PREFIX
+from kfx.engine.look import proof
 from kfx.engine.loop.supervisor import LAST_LOOK
 from kfx.engine.loop.switches import Switches
 from kfx.presets import Link, Preset
@@ -37,6 +38,7 @@ class Left:
     mode: str = "live"
     fade_s: float = 0.0
     song: SongPlace | None = None
+    proven: frozenset[str] = frozenset()  # shaders, see `proof.trust`
 
     def resume(self, session: Session, *, look: bool = True) -> None:
         """Put back what the desk and the song's clock hold; the preset is the caller's to load.
@@ -129,6 +131,7 @@ class Leaving:
                 "mode": self._switches.mode,
                 "fade_s": desk.get(f"{PREFIX}/fade"),
                 "song": session.song,
+                "proven": proof.proven(),
             },
         )
 

@@ -171,12 +171,12 @@ class Session:
     def _ticks(self, frame_s: float) -> Ticks:
         inputs = self.inputs
         grid = inputs.beats or song_ticks.grid_of(inputs.grid, inputs.bpm)
-        opened = sync.open(inputs.sync, grid, frame_s=frame_s)
+        opened = sync.open(inputs.sync, grid, frame_s=frame_s, on_fault=self.fault)
         self._open.callback(opened.close)
         listeners: list[Callable[[float], Mapping[str, float]]] = [self._frame]
         hear_song, sound = song_ticks.heard(inputs.song)
         if inputs.audio is not None:
-            heard = audio_live.listen(inputs.audio)
+            heard = audio_live.listen(inputs.audio, self.fault)
             self._open.callback(heard.close)
             listeners.append(heard.signals)
             sound = partial(_at_clock, heard)
@@ -274,6 +274,9 @@ class Session:
         except KfxError as error:
             self.fault(f"{error}; the old look stays")
 
+    def _broken(self, why: str) -> None:
+        self.fault(f"{why}; the old look stays until it is saved without the fault")
+
     def _watch(self, name: str) -> None:
         """Look at the files of the preset `name`, so that what an editor saves is shown."""
         with self._lock:
@@ -284,7 +287,7 @@ class Session:
         if name == "none" or desk is None or not _has_file(name):
             return
         try:
-            new = Reload(name, self._reloaded, self.fault)
+            new = Reload(name, self._reloaded, self._broken)
         except Exception as error:  # the look that runs is of no file any more
             self.fault(f"{name}: isn't watched for changes ({error})")
             return

@@ -6,7 +6,7 @@ must be compiled is compiled one program a frame while the old look goes on.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from types import TracebackType
 from typing import Any
@@ -53,10 +53,12 @@ class Look(Needs):
         at_once: bool = False,
         care: Callable[[Preset], Care] = Strict,
         quality: Callable[[], float] = full,
+        build: Callable[[Chain], Iterator[None]] = Chain.build,
     ) -> None:
         """Raises `KfxError` where the first preset can't be compiled. `pace` is for its nets.
 
         With `at_once` a change is compiled before the next frame is drawn, however long it takes.
+        `build` compiles each later chain, a step a frame.
         """
         self.size = size
         self._gpu = gpu
@@ -66,7 +68,8 @@ class Look(Needs):
         )
         self._at_once = at_once
         self._full_size = self._next_size = size
-        self._prepared = Prepared(self._later)
+        self._build = build
+        self._prepared = Prepared(self._later, build)
         self._chain = self._make(preset, size)
         self._dissolve = Dissolve(gpu)
         self._coming: Coming | None = None
@@ -313,7 +316,7 @@ class Look(Needs):
             if change.size:  # the same look: what was left out of it stays so
                 new = self._make(change.preset, size, later=True, care=lambda _: chain.care)
             new = new or self._later(change.preset, size)
-            steps = iter(()) if ready else new.build()
+            steps = iter(()) if ready else self._build(new)
             if self._at_once:
                 steps = iter(list(steps))
         except Exception as error:  # whatever a look does, the show goes on

@@ -23,10 +23,14 @@ class _Waiting:
 
 
 class Prepared:
-    """Belongs to the drawing thread. `make` opens a chain that is compiled later."""
+    """Belongs to the drawing thread. `make` opens a chain that `build` compiles, step by step."""
 
-    def __init__(self, make: Callable[[Preset], Chain]) -> None:
-        self._make = make
+    def __init__(
+        self,
+        make: Callable[[Preset], Chain],
+        build: Callable[[Chain], Iterator[None]] = Chain.build,
+    ) -> None:
+        self._make, self._build = make, build
         self._waiting: list[_Waiting] = []
 
     @property
@@ -42,7 +46,7 @@ class Prepared:
             chain = self._make(preset)
         except Exception:  # it is told when the look is to be shown
             return
-        self._waiting.append(_Waiting(preset, chain, chain.build()))
+        self._waiting.append(_Waiting(preset, chain, self._build(chain)))
         while len(self._waiting) > MOST:
             self._waiting.pop(0).chain.close()
 

@@ -80,6 +80,7 @@ class Capture:
         self._retry_s = RETRY_S if retry_s is None else retry_s
         self._timeline = Timeline()
         self._lost_at: float | None = None
+        self._usual: tuple[int, int] | None = None  # the size of its first frame
         stats.dropped.setdefault("capture", 0)
         stats.state["source"] = "ok"
         self._thread = threading.Thread(target=self._run, name="kfx-capture", daemon=True)
@@ -114,7 +115,7 @@ class Capture:
             return self._loop and not live
         except Exception as error:  # drivers raise anything; a show outlives it
             text = str(error) if isinstance(error, KfxError) else f"capture: {error!r}"
-            self._stats.warn(text)
+            self._stats.warn(f"{text} (it is opened again by itself)" if live else text)
             if live:
                 self._stats.state["source"] = "lost; trying again"
                 self._lost_at = clock.now()
@@ -159,8 +160,9 @@ class Capture:
         stats = self._stats
         if wrong := _wrong(frame):
             stats.drop("capture.broken")
-            stats.warn(f"capture: a frame of {wrong} was left out")
+            stats.warn(f"capture: a frame of {wrong} was left out; unplug the camera if it goes on")
             return
+        self._tell_size(frame)
         jumps = self._timeline.jumps
         frame = self._timeline.place(fitted(frame, self._size), period, live=live)
         if self._timeline.jumps > jumps:
@@ -171,6 +173,16 @@ class Capture:
         stats.state["source"] = "ok"
         self.newest = frame
         self.box.put(frame)
+
+    def _tell_size(self, frame: Frame) -> None:
+        """What a camera does of its own accord, its user should know."""
+        height, width = frame.pixels.shape[:2]
+        self._usual = self._usual or (width, height)
+        if (width, height) != self._usual:
+            self._stats.warn(
+                f"capture: the source sends {width}x{height} now, fitted into "
+                f"{self._size[0]}x{self._size[1]}; start kfx again to show it as it is"
+            )
 
 
 def _wrong(frame: Frame) -> str:

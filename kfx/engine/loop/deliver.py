@@ -110,7 +110,7 @@ class Output:
                 if self._reopen is None or self._over.is_set():
                     self._fail(str(error) or repr(error), discard=True)
                     return
-                self._warn(str(error) or repr(error))
+                self._warn(f"{str(error) or repr(error)} (it is opened again by itself)")
             if len(self._times) > written + 100:
                 pause_s = RETRY_S
             if not self._open_again(self._reopen, pause_s):
@@ -143,6 +143,7 @@ class Output:
                 pause_s = min(2 * pause_s, LONGEST_RETRY_S)
                 continue
             self._lost, self._stats.state[self.spec] = False, "ok"
+            self._warn("is back")
             return True
         return False
 

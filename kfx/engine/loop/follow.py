@@ -74,7 +74,7 @@ class Trackers:
                 faces = self._sane(self._faces.track(frame))
                 stats.state["tracker"] = "ok"
             except Exception as error:  # whatever it is, the picture goes on
-                stats.warn(f"tracker: {error}")
+                stats.warn(f"tracker: {error}; no faces until it works again")
                 stats.state["tracker"] = "failing: no faces"
                 faces = ()
             try:

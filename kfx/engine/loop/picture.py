@@ -106,7 +106,7 @@ class Picture:
 
     def _bypass(self, for_long: bool, why: str) -> None:
         self._stats.drop("render.bypassed")
-        self._stats.warn(f"effects bypassed: {why}")
+        self._stats.warn(f"effects bypassed: {why}; tried again later")
         if for_long:
             self._stats.state["effects"] = "bypassed; trying again later"
 

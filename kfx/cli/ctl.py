@@ -117,7 +117,12 @@ def _get(show: Any, address: str, *, as_json: bool) -> None:
 
 def _short(show: Any, address: str) -> dict[str, Any] | None:
     """The parameter that ``/kfx/v1/film/grain`` means, which isn't listed under that name."""
+    from kfx.sync.oscquery_tree import NORM
+
     parts = address.split("/")
+    if parts[-1] == NORM and len(parts) == 6:
+        knob = _short(show, "/".join(parts[:-1])) or {}
+        return knob.get("CONTENTS", {}).get(NORM)  # type: ignore[no-any-return]
     if len(parts) != 5:
         return None
     ending = "/".join(parts[3:])

@@ -53,7 +53,7 @@ def _new(options: argparse.Namespace) -> int:
     if options.source:
         source = presets.path_of(options.source)
         presets.load(options.source)
-        text = source.read_text(encoding="utf-8")
+        text = source.read_text(encoding="utf-8-sig")
     else:
         specs = [effects.find(name.strip()) for name in options.effects.split(",")]
         text = f'version = {presets.VERSION}\ndoc = "{path.stem}"\n'

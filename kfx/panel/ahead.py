@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -93,6 +94,9 @@ class Ahead:
             except OSError as error:
                 self.fault = str(error)
                 return
+            if sys.platform != "win32":  # at once, not when it gets to it: a page is being opened
+                with contextlib.suppress(OSError):
+                    os.setpriority(os.PRIO_PROCESS, self._process.pid, 19)
         threading.Thread(
             target=self._listen, args=(self._process,), name="kfx-panel-ahead", daemon=True
         ).start()

@@ -37,6 +37,8 @@ SUFFIXES = frozenset(
     ".toml .fs .onnx .vs .json .png .jpg .jpeg .webp .bmp .tif .tiff .cube .md .txt".split()
 )
 _NAME = re.compile(r"[\w.+() -]+(?:/[\w.+() -]+){0,6}")
+_DEVICE = re.compile(r"(?i)(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?")  # on Windows, in any folder
+_LEAVINGS = ("__MACOSX/", ".DS_Store")  # of Finder, when a pack was zipped anew
 
 
 def pack(preset: Preset, out: str | Path) -> list[str]:
@@ -109,8 +111,12 @@ def unpack(archive: str | Path, folder: str | Path) -> Path:
                 path = root / target
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.write_bytes(data)
-            text = contents[name].decode("utf-8")
-            read(text, str(root.resolve() / name), Path(name).stem)
+            text = contents[name].decode("utf-8-sig")
+            place = str(root.resolve())
+            try:
+                read(text, f"{place}/{name}", Path(name).stem)
+            except KfxError as error:
+                raise KfxError(str(error).replace(place, str(archive))) from error
             root.rename(folder)
     except UnicodeDecodeError as error:
         raise KfxError(f"{archive}: {name} is no UTF-8 text") from error
@@ -124,6 +130,8 @@ def _checked(path: Path) -> tuple[dict[str, bytes], str]:
     try:
         with zipfile.ZipFile(path) as archive:
             contents = _contents(path, archive)
+    except KfxError:
+        raise
     except FileNotFoundError:
         raise KfxError(f"{path}: there is no such file; see: kfx preset unpack --help") from None
     except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError, ValueError) as error:
@@ -150,9 +158,14 @@ def _contents(path: Path, archive: zipfile.ZipFile) -> dict[str, bytes]:
     total = 0
     for info in infos:
         name = info.filename
-        parts = name.split("/")
-        if not _NAME.fullmatch(name) or any(not p.strip(". ") or p[-1] in ". " for p in parts):
+        if name.startswith(_LEAVINGS):
+            continue
+        parts = name.removesuffix("/").split("/")
+        odd = any(not p.strip(". ") or p[-1] in ". " or _DEVICE.fullmatch(p) for p in parts)
+        if odd or not _NAME.fullmatch(name.removesuffix("/")):
             raise KfxError(f"{path}: {name[:80]!r} is no name that a pack may hold")
+        if info.is_dir() and not info.file_size:  # Explorer names folders when it zips anew
+            continue
         if stat.S_ISLNK(info.external_attr >> 16) or info.flag_bits & 1:
             raise KfxError(f"{path}: {name}: links and encrypted files aren't read")
         if Path(name).suffix.lower() not in SUFFIXES:
@@ -210,11 +223,10 @@ def _files(link: Link) -> list[Path]:
     if _is_strange_net(link):
         card = link.effect.source
         found += [card.path, Path(card.where or card.path)]
-    found += [
-        Path(str(link.values[name]))
-        for name, knob in link.effect.knobs.items()
-        if isinstance(knob, File) and link.values[name]
-    ]
+    for name, knob in link.effect.knobs.items():
+        if isinstance(knob, File):  # the default too, or the shader would miss it there
+            named = [link.values[name], knob.default if link.effect.kind == "shader" else ""]
+            found += [Path(str(one)) for one in dict.fromkeys(named) if one]
     return found
 
 
@@ -240,6 +252,6 @@ def _moved(link: Link, root: Path, folders: _Folders) -> Link:
 def _old(preset: Preset) -> str:
     """The text that the preset was read from, for its comments."""
     try:
-        return Path(preset.path).read_text(encoding="utf-8") if preset.path else ""
+        return Path(preset.path).read_text(encoding="utf-8-sig") if preset.path else ""
     except (OSError, UnicodeDecodeError):
         return ""

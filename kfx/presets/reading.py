@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Mapping
 from difflib import get_close_matches
@@ -22,6 +23,7 @@ MOST_BYTES = 256 * 1024
 MOST_LINKS = 64
 MOST_TEXT_BYTES = 4 * 1024 * 1024  # of a shader, or a net's card
 MOST_NAME = 40  # letters of a performer's name
+_DEEP = re.compile(r"(?:\.[^.\n]+){200}")  # tables in tables on a line: tomllib takes minutes
 KEYS = ("version", "doc", "seed", "chain")
 LINK_KEYS = ("effect", "slots", "when")  # beside the knobs
 _FILES = {".fs": "shaders", ".onnx": "models", ".toml": "models"}  # → kfx's own folder of such
@@ -61,14 +63,16 @@ def parse(text: str, place: str) -> dict[str, Any]:
 def read_text(path: Path, kind: str, most_bytes: int) -> str:
     """The text of a file from anybody, a preset or a show as `kind` says.
 
-    Raises `KfxError` where it is too large or no text, and `OSError` or `ValueError` where it
-    can't be read.
+    A mark of the byte order in front, as Windows puts it, is left out. Raises `KfxError` where it
+    is too large or no text, and `OSError` or `ValueError` where it can't be read.
     """
+    if path.exists() and not path.is_file():  # a pipe would be waited for
+        raise KfxError(f"{path}: this is no file; name a {kind} file")
     with path.open("rb") as file:
         data = file.read(most_bytes + 1)
     _check_size(len(data), str(path), kind, most_bytes)
     try:
-        return data.decode("utf-8")
+        return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise KfxError(f"{path}: this is no UTF-8 text; save it as UTF-8") from error
 
@@ -77,9 +81,13 @@ def tables(text: str, place: str, kind: str, most_bytes: int) -> dict[str, Any]:
     """The data of a TOML text from anybody. Raises `KfxError`, whatever the text is."""
     _check_size(len(text), place, kind, most_bytes)
     try:
+        if _DEEP.search(text):
+            raise RecursionError
         return tomllib.loads(text)
-    except ValueError as error:  # TOMLDecodeError, and numbers of thousands of digits
+    except tomllib.TOMLDecodeError as error:
         raise KfxError(f"{place}: {error}") from error
+    except ValueError as error:
+        raise KfxError(f"{place}: a number in it is too long") from error
     except RecursionError:
         raise KfxError(f"{place}: its tables are nested too deep") from None
 

@@ -32,7 +32,7 @@ def save(preset: Preset, path: str | Path) -> None:
     old = ""
     try:
         if path.exists():
-            old = path.read_text(encoding="utf-8")
+            old = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise KfxError(f"{path}: can't be written over: {error}") from error
     text = written(preset, old, str(path))

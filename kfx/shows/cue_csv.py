@@ -94,8 +94,13 @@ def _beats(show: Show, start: float, seconds: float) -> str:
 
 
 def read(text: str, place: str) -> list[dict[str, Any]]:
-    """The cue tables, as ``show.toml`` has them, of a sheet. Raises `KfxError` with the line."""
-    rows = csv.reader(io.StringIO(text.removeprefix("\ufeff")))
+    """The cue tables, as ``show.toml`` has them, of a sheet. Raises `KfxError` with the line.
+
+    Semicolons and tabs separate as commas do: spreadsheets write what their language is used to.
+    """
+    text = text.removeprefix("\ufeff")
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    rows = csv.reader(io.StringIO(text), delimiter=separator)
     try:
         head = tuple(cell.strip().lower() for cell in next(rows, []))
         known = set(COLUMNS) | set(SHORT)

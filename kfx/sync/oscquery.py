@@ -126,6 +126,8 @@ class OscQuery:
             if len(self._clients) >= MOST_CLIENTS:
                 return _response(connection, HTTPStatus.SERVICE_UNAVAILABLE, "too many clients")
             return None
+        if getattr(request, "method", "GET") not in ("GET", "HEAD"):
+            return _response(connection, HTTPStatus.METHOD_NOT_ALLOWED, "the tree is only read")
         url = urlsplit(request.path)
         status, body = self.answer(unquote(url.path), url.query, host.rpartition(":")[0] or host)
         return _response(connection, status, json.dumps(body) if body is not None else "")
@@ -195,10 +197,16 @@ class OscQuery:
     # Changes; in the thread of the subscription.
 
     def _heard(self, change: Any) -> None:
+        normalised = f"{change.address}/{oscquery_tree.NORM}"
         with contextlib.suppress(RuntimeError):  # the loop is closed
-            self._loop.call_soon_threadsafe(self._spread, change.address, change.value, change.by)
+            self._loop.call_soon_threadsafe(self._spread, change.address, change.value)
+            if not any(normalised in one.listens for one in list(self._clients.values())):
+                return
+            with contextlib.suppress(KfxError):  # it is gone by now
+                place = self._controls.get(normalised)
+                self._loop.call_soon_threadsafe(self._spread, normalised, place)
 
-    def _spread(self, address: str, value: Any, by: str) -> None:
+    def _spread(self, address: str, value: Any) -> None:
         if address == f"{PREFIX}/chain":
             text = json.dumps({"COMMAND": "PATH_CHANGED", "DATA": address})
             for client in list(self._clients):
@@ -206,7 +214,10 @@ class OscQuery:
             return
         packet = osc_packet.write(address, osc_packet.flat(value))
         for client, state in list(self._clients.items()):
-            if any(address == one or _under(address, one) for one in list(state.listens)):
+            if address in state.listens or (
+                not address.endswith(f"/{oscquery_tree.NORM}")  # only to whom it was asked by
+                and any(_under(address, one) for one in list(state.listens))
+            ):
                 self._send(client, packet)
 
     def _send(self, client: Any, message: str | bytes) -> None:

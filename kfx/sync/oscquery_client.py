@@ -14,6 +14,7 @@ from urllib.parse import quote
 from kfx.errors import KfxError, UsageError
 from kfx.sync import osc_packet
 from kfx.sync.controls import PREFIX
+from kfx.sync.oscquery_tree import NORM
 
 PORT = 9600  # where kfx live listens unless told otherwise
 TIMEOUT_S = 5.0
@@ -58,12 +59,12 @@ class Client:
         return found
 
     def methods(self, address: str = PREFIX) -> list[dict[str, Any]]:
-        """All parameters at or below an address, in their order."""
+        """All parameters at or below an address, in their order; ``…/norm`` is none of its own."""
         found: list[dict[str, Any]] = []
         waiting = [self.node(address)]
         while waiting:
             node = waiting.pop(0)
-            if "TYPE" in node:
+            if "TYPE" in node and node.get("TAGS") != [NORM]:
                 found.append(node)
             waiting = [*node.get("CONTENTS", {}).values(), *waiting]
         return found

@@ -18,6 +18,7 @@ ATTRIBUTES = frozenset(
     + ("EXTENDED_TYPE", "UNIT", "CRITICAL", "CLIPMODE", "OVERLOADS", "HTML")
 )
 NONE, READ, WRITE, BOTH = range(4)  # ACCESS
+NORM = "norm"  # below a knob: its place in 0..1 of its range
 
 
 def node(one: Parameter) -> dict[str, Any]:
@@ -50,7 +51,23 @@ def node(one: Parameter) -> dict[str, Any]:
     if one.kind == "event":  # better sent over the WebSocket, where nothing is lost
         found["CRITICAL"] = True
     found["TAGS"] = [one.kind]
+    if one.kind in ("float", "int") and one.range and one.writable and one.value is not None:
+        found["CONTENTS"] = {NORM: _normalised(one)}
     return found
+
+
+def _normalised(one: Parameter) -> dict[str, Any]:
+    low, high = one.range
+    return {
+        "FULL_PATH": f"{one.address}/{NORM}",
+        "TYPE": "f",
+        "ACCESS": BOTH,
+        "VALUE": [(one.value - low) / (high - low) if high > low else 0.0],
+        "RANGE": [{"MIN": 0.0, "MAX": 1.0}],
+        "CLIPMODE": ["both"],
+        "DESCRIPTION": f"the same, 0..1 of its range: {one.doc}",
+        "TAGS": [NORM],
+    }
 
 
 def tags(one: Parameter) -> str:
@@ -70,10 +87,10 @@ def tree(parameters: Iterable[Parameter]) -> dict[str, Any]:
             fresh = {"FULL_PATH": path, "ACCESS": NONE, "CONTENTS": {}}
             here = here.setdefault("CONTENTS", {}).setdefault(part, fresh)
         old = here.setdefault("CONTENTS", {}).get(parts[-1], {})
-        here["CONTENTS"][parts[-1]] = {
-            **node(one),
-            **({"CONTENTS": old["CONTENTS"]} if old else {}),
-        }
+        made = node(one)
+        if inside := {**old.get("CONTENTS", {}), **made.get("CONTENTS", {})}:
+            made["CONTENTS"] = inside
+        here["CONTENTS"][parts[-1]] = made
     return root
 
 

@@ -1,8 +1,11 @@
 """OSCQuery: the tree as others read it, changes as they hear them, strangers kept out."""
 
+import http.client
 import json
+import socket
 import urllib.error
 import urllib.request
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +16,7 @@ from websockets.sync.client import connect
 from kfx import clock
 from kfx.engine.desk.tree import Parameter
 from kfx.errors import KfxError, UsageError
+from kfx.sync import announce as mdns
 from kfx.sync import osc_packet, oscquery, oscquery_tree
 from kfx.sync.announce import Announce
 from kfx.sync.controls import AllowList
@@ -20,6 +24,7 @@ from kfx.sync.osc_in import Inbox
 from kfx.sync.oscquery import OscQuery
 from kfx.sync.oscquery_client import Client
 from tests.desks import Heard, desk_of
+from tests.waiting import LONG_S
 
 GRAIN = "/kfx/v1/chain/1/film/grain"
 # The proposal's attributes by the type that each must have.
@@ -51,7 +56,7 @@ def served():
 def get(server, path, **headers):
     request = urllib.request.Request(f"http://127.0.0.1:{server.port}{path}", headers=headers)
     try:
-        with urllib.request.urlopen(request, timeout=5) as answer:
+        with urllib.request.urlopen(request, timeout=LONG_S) as answer:
             return answer.status, json.loads(answer.read() or "null")
     except urllib.error.HTTPError as error:
         return error.code, None
@@ -81,7 +86,12 @@ def test_the_whole_tree_is_well_formed(served):
             assert len(one.get("RANGE", [0] * count)) == count
         else:
             assert one["ACCESS"] == 0
-    assert list(methods) == [one.address for one in desk.parameters()]
+    raw = {path: one for path, one in methods.items() if one["TAGS"] != ["norm"]}
+    assert list(raw) == [one.address for one in desk.parameters()]
+    ranged = [path for path, one in raw.items() if "CONTENTS" in one]
+    assert [path.removesuffix("/norm") for path in methods if path not in raw] == ranged
+    assert GRAIN in ranged
+    assert "/kfx/v1/chain/1/film/mix" in ranged
 
 
 def test_a_knob_says_all_that_a_slider_needs(served):
@@ -100,12 +110,41 @@ def test_a_knob_says_all_that_a_slider_needs(served):
     assert hz["UNIT"] == ["Hz"]
 
 
+def test_a_number_without_a_value_has_no_place_in_its_range():
+    found = oscquery_tree.node(Parameter("/kfx/v1/cue/remove", "int", range=(0, 99)))
+    assert "VALUE" not in found
+    assert "CONTENTS" not in found
+    still = oscquery_tree.node(Parameter("/kfx/v1/x", "float", 1.0, range=(1.0, 1.0)))
+    assert still["CONTENTS"]["norm"]["VALUE"] == [0.0]
+
+
+def test_a_knob_is_read_set_and_heard_by_its_place_in_its_range(served):
+    desk, server = served
+    desk.set(GRAIN, 0.05)
+    _, found = get(server, f"{GRAIN}/norm")
+    assert (found["TYPE"], found["ACCESS"], found["VALUE"]) == ("f", 3, [0.25])
+    assert found["RANGE"] == [{"MIN": 0.0, "MAX": 1.0}]
+    with connect(f"ws://127.0.0.1:{server.port}") as client:
+        for path in (f"{GRAIN}/norm", "/kfx/v1/mode"):
+            client.send(json.dumps({"COMMAND": "LISTEN", "DATA": path}))
+        client.send(json.dumps({"COMMAND": "SET", "DATA": {"PATH": f"{GRAIN}/norm", "VALUE": 0.5}}))
+        heard = [client.recv(timeout=LONG_S) for _ in range(2)]
+        (packet,) = [one for one in heard if isinstance(one, bytes)]
+        assert osc_packet.read(packet) == [(f"{GRAIN}/norm", (0.5,))]
+    assert desk.get(GRAIN) == 0.1
+
+
 def test_status_codes(served):
     _, server = served
     assert get(server, "/nope")[0] == 404
     assert get(server, "/?NONSENSE")[0] == 400
     assert get(server, "/kfx?VALUE")[0] == 204
     assert get(server, "/kfx/v1/mode?HTML")[0] == 204
+    for method, status in (("HEAD", 200), ("POST", 405), ("DELETE", 405)):
+        asked = http.client.HTTPConnection("127.0.0.1", server.port, timeout=5)
+        asked.request(method, "/")
+        assert asked.getresponse().status == status
+        asked.close()
 
 
 def test_host_info_names_the_ports(served):
@@ -149,14 +188,16 @@ def test_listeners_hear_their_paths_as_osc(served):
     with connect(f"ws://127.0.0.1:{server.port}", proxy=None) as client:
         client.send(json.dumps({"COMMAND": "LISTEN", "DATA": GRAIN}))
         client.send(json.dumps({"COMMAND": "SET", "DATA": {"PATH": GRAIN, "VALUE": 0.11}}))
-        said = [client.recv(timeout=5) for _ in range(2)]
+        said = [client.recv(timeout=LONG_S) for _ in range(2)]
         packet = next(one for one in said if isinstance(one, bytes))
         assert osc_packet.read(packet) == [(GRAIN, (pytest.approx(0.11),))]
         client.send(osc_packet.write(f"{GRAIN}/norm", [1.0]))
-        assert osc_packet.read(client.recv(timeout=5))[0].values == (pytest.approx(0.2),)
+        assert osc_packet.read(client.recv(timeout=LONG_S))[0].values == (pytest.approx(0.2),)
         client.send(json.dumps({"COMMAND": "IGNORE", "DATA": GRAIN}))
+        client.send(json.dumps({"COMMAND": "SET", "DATA": {"PATH": "/kfx/v1/nope", "VALUE": 1}}))
+        assert json.loads(client.recv(timeout=LONG_S))["COMMAND"] == "SET_REFUSED"
         desk.move(0, 1)
-        assert json.loads(client.recv(timeout=5))["COMMAND"] == "PATH_CHANGED"
+        assert json.loads(client.recv(timeout=LONG_S))["COMMAND"] == "PATH_CHANGED"
         desk.move(1, 0)
 
 
@@ -168,7 +209,7 @@ def test_garbage_is_passed_over_and_counted(served):
             client.send(text)
         client.send(b"\xff" * 30)
         client.send(json.dumps({"COMMAND": "SET", "DATA": {"PATH": GRAIN, "VALUE": {"a": []}}}))
-        assert json.loads(client.recv(timeout=5))["COMMAND"] == "SET_REFUSED"
+        assert json.loads(client.recv(timeout=LONG_S))["COMMAND"] == "SET_REFUSED"
     assert server._inbox.counts["malformed"] == before + 7
 
 
@@ -177,7 +218,7 @@ def test_a_message_that_is_too_large_ends_only_its_connection(served):
     with connect(f"ws://127.0.0.1:{server.port}", proxy=None) as client:
         client.send("x" * (1 << 17))
         with pytest.raises(ConnectionClosed):
-            client.recv(timeout=5)
+            client.recv(timeout=LONG_S)
     assert get(server, "/kfx/v1/mode")[0] == 200
 
 
@@ -198,7 +239,7 @@ def test_a_client_that_never_reads_is_let_go_and_the_others_hear_on(served, monk
     with connect(f"ws://127.0.0.1:{server.port}", proxy=None) as good:
         good.send(json.dumps({"COMMAND": "LISTEN", "DATA": "/kfx/v1/text"}))
         good.send(json.dumps({"COMMAND": "SET", "DATA": {"PATH": "/kfx/v1/text", "VALUE": "on"}}))
-        said = [good.recv(timeout=5) for _ in range(2)]
+        said = [good.recv(timeout=LONG_S) for _ in range(2)]
         assert osc_packet.write("/kfx/v1/text", ["on"]) in said
     desk.unregister("/kfx/v1/text")
 
@@ -271,3 +312,15 @@ def test_a_show_is_found_by_its_name():
     finally:
         announce.close()
         listener.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "SO_BINDTODEVICE"), reason="Linux ties sockets to a device")
+def test_mdns_of_a_show_on_loopback_hears_no_network():
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as heard:
+        transport = SimpleNamespace(get_extra_info=lambda name: heard)
+        engine = SimpleNamespace(readers=[SimpleNamespace(transport=transport)])
+        mdns._hear_only_this_machine(SimpleNamespace(engine=engine))
+        device = heard.getsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, 16)
+    if device == b"":
+        pytest.skip("this kernel lets root alone tie a socket to a device")
+    assert device == b"lo\0"

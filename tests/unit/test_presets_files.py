@@ -164,6 +164,9 @@ GOOD = {"x.toml": b"version = 1\n[[chain]]\neffect = 'film'\n"}
         ({"a/../../evil.toml": b""}, {}, "no name"),
         ({"a\\evil.toml": b""}, {}, "no name|listed and missing"),
         ({"C:evil.toml": b""}, {}, "no name"),
+        ({"shaders/nul.fs": b""}, {}, "no name"),
+        ({"CON.tar.toml": b""}, {}, "no name"),
+        ({"../": b""}, {}, "no name"),
         ({"evil.py": b""}, {}, "holds no such files"),
         ({"X.TOML": b""}, {}, "in it twice"),
         ({}, {"manifest": False}, "is it a kfx pack"),
@@ -178,9 +181,27 @@ GOOD = {"x.toml": b"version = 1\n[[chain]]\neffect = 'film'\n"}
 )
 def test_a_pack_that_is_not_as_it_should_be_leaves_nothing(tmp_path, files, more, fault):
     archive = zipped(tmp_path / "x.zip", {**GOOD, **files}, **more)
-    with pytest.raises(KfxError, match=fault):
+    with pytest.raises(KfxError, match=fault) as told:
         packing.unpack(archive, tmp_path / "there")
+    assert str(told.value).startswith(f"{archive}")
+    assert "is damaged: " not in str(told.value)
     assert [path.name for path in tmp_path.iterdir()] == ["x.zip"]
+
+
+def test_a_pack_that_was_zipped_anew_by_explorer_or_finder_is_one_still(tmp_path):
+    packing.pack(presets.load("supernova"), tmp_path / "x.zip")
+    with (
+        zipfile.ZipFile(tmp_path / "x.zip") as old,
+        zipfile.ZipFile(tmp_path / "y.zip", "w") as new,
+    ):
+        new.writestr("shaders/", b"")
+        for name in old.namelist():
+            new.writestr(name, old.read(name), zipfile.ZIP_DEFLATED)
+        new.writestr("__MACOSX/._supernova.toml", b"Mac OS X")
+        new.writestr(".DS_Store", b"Bud1")
+    path = packing.unpack(tmp_path / "y.zip", tmp_path / "there")
+    assert presets.load(str(path)).chain
+    assert sorted(one.name for one in path.parent.iterdir()) == ["shaders", "supernova.toml"]
 
 
 def test_a_bomb_is_not_unpacked(tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 """The language of presets: modulation, routing, conditions, versions, limits, and any garbage."""
 
 import json
+import os
 import tomllib
 
 import jsonschema
@@ -121,6 +122,8 @@ def test_other_versions_are_refused(version):
         "version = 1\n[[chain]]\neffect = 'multiply'\ncopies = inf",
         "version = 1\n[[chain]]\neffect = 'film'\nwhen = '" + "beat.phase < 1 and " * 99 + "'",
         "version = 1\n[[chain]]\neffect = 'film'\ngrain = { " + "a." * 3000 + "b = 1 }",
+        "version = 1\n" + "a." * 60_000 + "b = 1",
+        "version = 1\n[" + "a." * 60_000 + "b]",
         "version = 1\n[[chain]]\neffect = 'x\\u0000.fs'",
         "version = 1\n[[chain]]\neffect = '/etc/x.fs'",
         "version = 1\n[[chain]]\neffect = '../../x.fs'",
@@ -131,6 +134,25 @@ def test_other_versions_are_refused(version):
 def test_what_goes_beyond_the_limits_is_refused(text):
     with pytest.raises(KfxError, match=r"x\.toml"):
         presets.read(text, "x.toml", "x")
+
+
+def test_a_file_from_windows_is_read_and_saved_with_its_comments(tmp_path):
+    path = tmp_path / "x.toml"
+    text = f"# mine\r\nversion = 1\r\n[[chain]]\r\n{FILM}grain = 0.1 # more\r\n"
+    path.write_bytes(b"\xef\xbb\xbf" + text.encode())
+    preset = presets.load(str(path))
+    assert preset.chain[0].values["grain"] == 0.1
+    presets.save(preset.with_value(0, "grain", 0.2), path)
+    assert "# mine" in path.read_text()
+    assert "# more" in path.read_text()
+    assert presets.load(str(path)).chain[0].values["grain"] == 0.2
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_a_pipe_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "x.toml")
+    with pytest.raises(KfxError, match="this is no file"):
+        presets.load(str(tmp_path / "x.toml"))
 
 
 def test_a_shader_outside_of_the_preset_s_folder_is_not_read(tmp_path):
@@ -150,6 +172,7 @@ def test_a_shader_outside_of_the_preset_s_folder_is_not_read(tmp_path):
 
 # The schema.
 
+COLOURED = "effect = 'wireframe'\n"
 VALIDATOR = jsonschema.Draft7Validator(schema())
 
 
@@ -175,12 +198,15 @@ def test_the_schema_takes_every_preset(name):
         IRIS + "slots = ['lead', 3]\nwhen = 'bar.phase < 0.5 and audio.low > 0.1'\ndesign = 'star'",
         FILM + "when = { signal = 'face.jawOpen', above = 0.3 }",
         FILM + "when = [{ signal = 'osc.x', above = 0.3 }, { signal = 'bar.phase', below = 1 }]",
+        FILM + "grain = { osc = { a = { b = 0.1 } }, lfo.sine = 0.1, phase = 0.5 }",
+        COLOURED + "colour = { base = [1, 0, 0, 1], 'beat.decay' = [0, 1, 0, 0] }",
         "effect = 'mine.fs'\nanything = 3",
+        "effect = 'mine.onnx'",
     ],
 )
 def test_the_schema_takes_what_the_reader_takes(chain):
     VALIDATOR.validate(said(chain))
-    if "mine.fs" not in chain:
+    if "mine." not in chain:
         read(chain)
 
 
@@ -197,6 +223,15 @@ def test_the_schema_takes_what_the_reader_takes(chain):
         IRIS + "design = 'moon'",
         IRIS + "design = { base = 'star', 'beat.decay' = 1 }",
         FILM + "when = { signal = 'face.jawOpen' }",
+        FILM + "when = 'beat.phase < x'",
+        FILM + "when = 'beat.foo < 1'",
+        FILM + "mix = {}",
+        FILM + "grain = { base = 0.1, curve = 'ease' }",
+        FILM + "grain = { 'beat.decay' = 1, rate_beats = 2 }",
+        FILM + "grain = { 'beat.decay' = { amount = 1, rate_beats = 2 } }",
+        FILM + "grain = { 'lfo.sine' = 1, rate_beats = 2, rate_hz = 1 }",
+        FILM + "grain = { 'beat.decay' = [1, 0] }",
+        COLOURED + "colour = { 'beat.decay' = [1, 0] }",
         "effect = 'flim'",
     ],
 )

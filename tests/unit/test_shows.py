@@ -1,5 +1,7 @@
 """Shows: reading, working out, playing, rehearsing, spreadsheets."""
 
+import csv
+import io
 import json
 import tomllib
 from fractions import Fraction
@@ -352,6 +354,15 @@ def test_cues_go_through_a_spreadsheet_and_back(tmp_path):
             sorted(two.signals_at(t).values())
         )
     assert cue_csv.write(after) == sheet
+
+
+@pytest.mark.parametrize("separator", [";", "\t"])
+def test_a_sheet_is_read_as_other_languages_write_it(separator):
+    comma = cue_csv.write(show(*CUES))
+    other = io.StringIO()
+    csv.writer(other, delimiter=separator).writerows(csv.reader(io.StringIO(comma)))
+    assert other.getvalue() != comma
+    assert cue_csv.read(other.getvalue(), "x.csv") == cue_csv.read(comma, "x.csv")
 
 
 def test_the_short_sheet_of_a_storyboard_is_read():

@@ -16,6 +16,7 @@
     {"NAME": "wipe", "TYPE": "long", "VALUES": [0, 1, 2, 3, 4], "LABELS": ["up", "down", "from the nose", "to the right", "to the left"], "DEFAULT": 0, "DOC": "which way the metal runs"},
     {"NAME": "beats", "TYPE": "float", "DEFAULT": 2.0, "MIN": 0.0, "MAX": 16.0, "UNIT": "beats", "DOC": "how long it takes to cover the face; 0 = it is there"},
     {"NAME": "every", "TYPE": "float", "DEFAULT": 16.0, "MIN": 0.0, "MAX": 64.0, "UNIT": "beats", "DOC": "it drains away and comes again so often; 0 = it stays"},
+    {"NAME": "reach", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 1.0, "DOC": "how far it runs on over forehead, ears and throat; 0 = the face alone"},
     {"NAME": "tint", "TYPE": "color", "DEFAULT": [0.93, 0.96, 1.0, 1.0], "DOC": "colour of the metal"}
   ],
   "PASSES": [
@@ -27,7 +28,7 @@
     "studio": {"PATH": "textures/studio.png"},
     "liquid": {"PATH": "textures/liquid.png", "WRAP": "repeat"}
   },
-  "KFX": {"region": "face", "margin_iod": 0.05}
+  "KFX": {"region": "face", "margin_iod": 0.5, "edge": "skin"}
 }*/
 
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
@@ -80,12 +81,14 @@ void main() {
     run = run * (2.0 - run);
     if (every > 0.0) run -= smoothstep(every - ease, every, t);
     float along = wipe == 0 ? uv.y : wipe == 1 ? 1.0 - uv.y : wipe == 2 ? 1.35 * distance(uv.xy, vec2(0.5, 0.48)) : wipe == 3 ? uv.x : 1.0 - uv.x;
-    float field = run * 1.46 - 0.22 - along + 0.30 * warp.x + 0.05 * fine.y;
+    float field = run * 1.94 - 0.46 - along + 0.30 * warp.x + 0.05 * fine.y;
     gl_FragColor = plate;
     if (uv.a <= 0.0 || field < -0.07) return;
 
     vec4 parts = IMG_THIS_PIXEL(faceParts);
-    vec3 normal = IMG_THIS_PIXEL(faceNormal).xyz;
+    vec4 turned = IMG_THIS_PIXEL(faceNormal);
+    vec3 normal = turned.xyz;
+    uv.a = mix(turned.a, uv.a, reach);
     int slot = int(uv.b * 8.0);
     float scale = distance(landmark(slot, 468).xyz, landmark(slot, 473).xyz);
     vec2 p = gl_FragCoord.xy;

@@ -29,7 +29,7 @@
 
 varying vec2 grain_at;
 varying vec2 aside;
-varying float strength;
+varying vec2 strength;
 
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
 
@@ -72,12 +72,10 @@ void main() {
         gl_FragColor = IMG_NORM_PIXEL(slow, p);
     } else {
         vec4 plate = IMG_THIS_PIXEL(inputImage);
-        // Read up to two pixels aside, each pixel its own way (interleaved gradient noise, Jimenez
-        // 2014): that dithers the glow's steps of four pixels, and stands still.
-        float d = fract(52.9829189 * fract(dot(gl_FragCoord.xy, vec2(0.06711056, 0.00583715))));
-        vec4 light = IMG_NORM_PIXEL(fine, p + (vec2(d, fract(d * 7.0)) - 0.5) * aside);
         vec3 noise = IMG_NORM_PIXEL(grainTile, grain_at).rgb - 0.5;
-        noise = mix(noise.ggg, noise, colour_grain) * strength;
+        // Read aside by the grain of the other layers: that dithers the glow's steps of four pixels.
+        vec4 light = IMG_NORM_PIXEL(fine, p + noise.rb * aside);
+        noise = noise.g * strength.x + noise * strength.y;
         float y = luma(plate.rgb);
         float body = 0.35 + y * (1.0 - y) * (2.6 - 1.3 * y);
         gl_FragColor = vec4(plate.rgb * (light.a - light.rgb) + light.rgb + noise * body, plate.a);

@@ -18,10 +18,11 @@
     {"NAME": "every", "TYPE": "float", "DEFAULT": 2.0, "MIN": 0.25, "MAX": 16.0, "UNIT": "beats", "DOC": "a hit so often; it settles within half a beat"},
     {"NAME": "rim", "TYPE": "float", "DEFAULT": 0.8, "MIN": 0.0, "MAX": 2.0, "DOC": "light where the skin turns away"},
     {"NAME": "split", "TYPE": "float", "DEFAULT": 0.35, "MIN": 0.0, "MAX": 1.0, "DOC": "how far the colours part"},
+    {"NAME": "reach", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 1.0, "DOC": "how far it goes on over forehead, ears and throat; 0 = the face alone"},
     {"NAME": "colour", "TYPE": "color", "DEFAULT": [0.30, 0.80, 1.0, 1.0], "DOC": "the projector's light"}
   ],
   "PASSES": [{"TARGET": "meter", "WIDTH": "8", "HEIGHT": "1", "FLOAT": true}, {}],
-  "KFX": {"region": "face", "margin_iod": 0.30}
+  "KFX": {"region": "face", "margin_iod": 0.5, "edge": "skin"}
 }*/
 
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
@@ -32,6 +33,11 @@ uint mixed(uint x) {
 }
 float chance(int a, int b) {
     return float(mixed(uint(a) * 0x9e3779b9u + mixed(uint(b) + uint(int(kfx_seed)) * 0x85ebca6bu)) >> 8) / 16777216.0;
+}
+
+// The light thins out towards the face's oval, or with `reach` where the skin ends.
+float within(vec4 uv, float core) {
+    return max(smoothstep(1.0, core, length((uv.xy - vec2(0.5, 0.52)) * vec2(2.0, 1.96))), reach * uv.a);
 }
 
 void main() {
@@ -81,7 +87,9 @@ void main() {
     if (uv.a <= 0.0 && gone <= 0.0) return;
 
     vec4 parts = IMG_PIXEL(faceParts, from);
-    vec3 normal = IMG_PIXEL(faceNormal, from).xyz;
+    vec4 turned = IMG_PIXEL(faceNormal, from);
+    vec3 normal = turned.xyz;
+    uv.a = mix(turned.a, uv.a, reach);
     float apart = split * scale * (0.016 + 0.06 * abs(slip)), thin = max(0.8, 0.022 * scale);
     vec2 up = vec2(-x.y, x.x) * thin;
     vec3 here = IMG_PIXEL(inputImage, from).rgb;
@@ -95,8 +103,8 @@ void main() {
     // thin out and go dim, so that the light ends nowhere in particular.
     float line = 0.5 + 0.5 * cos(6.2831853 * (row - speed * TIME) / max(pitch, 3.4 / scale));
     line = mix(0.66, line, clamp(pitch * scale / 4.5, 0.6, 1.0));
-    float soft = 0.30, within = smoothstep(1.0, 0.58, length((uv.xy - vec2(0.5, 0.52)) * vec2(2.0, 1.96)));
-    float fade = within * smoothstep(0.0, 0.75, uv.a);
+    float soft = 0.30, inner = within(uv, 0.58);
+    float fade = inner * smoothstep(0.0, 0.75, uv.a);
     float cover = smoothstep(-soft, soft, fade * (1.35 + soft) - 0.35 - (1.0 - line)) * sqrt(fade);
     float lines = 0.30 + 1.20 * line * line;
 
@@ -110,13 +118,13 @@ void main() {
     float band = fract(row * 0.31 - 0.16 * TIME);
     float scan = exp(-band * 14.0) * 0.35;
     float flicker = 0.95 + 0.05 * chance(tick, 11) - 0.30 * step(0.96, chance(tick, 3));
-    float edge = pow(clamp(1.0 - normal.z, 0.0, 1.0), 2.0) * smoothstep(0.0, 0.75, uv.a) * (0.35 + 0.65 * within);
+    float edge = pow(clamp(1.0 - normal.z, 0.0, 1.0), 2.0) * smoothstep(0.0, 0.75, uv.a) * (0.35 + 0.65 * inner);
     vec3 light = ghost + mix(tint, vec3(1.0), 0.25) * (edge * rim * (0.30 + 1.5 * v) + scan * (0.10 + 2.0 * v));
     light += smoothstep(0.66, 0.95, y) * 0.5 * alive;                   // sparks in the eyes stay white
     light *= lines * flicker * (1.0 + 0.6 * exp(-since * 6.0));
     light = 1.0 - exp(-1.2 * light);
 
-    float hidden = smoothstep(1.0, 0.50, length((there.xy - vec2(0.5, 0.52)) * vec2(2.0, 1.96))) * smoothstep(0.0, 1.0, gone);
+    float hidden = within(there, 0.50) * smoothstep(0.0, 1.0, gone);
     // Behind the ghost the skin goes dim and cold; eyes and teeth let more of the living face through.
     vec3 dim = mix(plate.rgb, mix(plate.rgb, vec3(luma(plate.rgb)), 0.75) * vec3(0.10, 0.20, 0.34), hidden * opacity * (1.0 - 0.6 * alive));
     vec3 shown = 1.0 - (1.0 - dim) * (1.0 - light * cover * opacity * (1.0 - 0.35 * alive));

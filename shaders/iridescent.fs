@@ -22,7 +22,7 @@
     "studio": {"PATH": "textures/studio.png"},
     "liquid": {"PATH": "textures/liquid.png", "WRAP": "repeat"}
   },
-  "KFX": {"region": "face", "margin_iod": 0.05}
+  "KFX": {"region": "face", "margin_iod": 0.05, "reach_iod": 0.06}
 }*/
 
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }

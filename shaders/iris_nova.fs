@@ -15,7 +15,7 @@
     {"NAME": "emissive", "TYPE": "float", "DEFAULT": 0.6, "MIN": 0.0, "MAX": 4.0, "DOC": "how much the iris glows by itself"},
     {"NAME": "size", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.7, "MAX": 1.5, "DOC": "radius in real iris radii"}
   ],
-  "KFX": {"region": "eyes", "margin_iod": 0.06}
+  "KFX": {"region": "eyes", "margin_iod": 0.06, "reach_iod": 0.3}
 }*/
 
 const float TAU = 6.2831853;

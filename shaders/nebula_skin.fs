@@ -18,13 +18,14 @@
     {"NAME": "warp", "TYPE": "float", "DEFAULT": 4.0, "MIN": 0.0, "MAX": 6.0, "DOC": "how far the clouds are drawn out into one another"},
     {"NAME": "parallax", "TYPE": "float", "DEFAULT": 0.2, "MIN": 0.0, "MAX": 0.5, "DOC": "depth of the sky under the skin"},
     {"NAME": "stars", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 3.0, "DOC": "brightness of the stars; they flare on the beat"},
+    {"NAME": "reach", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 1.0, "DOC": "how far it goes on over forehead, ears and throat; 0 = the face alone"},
     {"NAME": "drift", "TYPE": "float", "DEFAULT": 0.25, "MIN": 0.0, "MAX": 2.0, "DOC": "how fast the gas moves on"}
   ],
   "IMPORTED": {
     "gas": {"PATH": "textures/nebula.png", "WRAP": "repeat"},
     "liquid": {"PATH": "textures/liquid.png", "WRAP": "repeat"}
   },
-  "KFX": {"region": "face", "margin_iod": 0.05}
+  "KFX": {"region": "face", "margin_iod": 0.5, "edge": "skin"}
 }*/
 
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
@@ -42,7 +43,9 @@ void main() {
     gl_FragColor = plate;
     if (uv.a <= 0.0) return;
     vec4 parts = IMG_THIS_PIXEL(faceParts);
-    vec3 normal = IMG_THIS_PIXEL(faceNormal).xyz;
+    vec4 turned = IMG_THIS_PIXEL(faceNormal);
+    vec3 normal = turned.xyz;
+    uv.a = mix(turned.a, uv.a, reach);
 
     // Three depths: the deeper, the further it slides as the head turns (the nose tells how far).
     int slot = int(uv.b * 8.0);
@@ -84,7 +87,8 @@ void main() {
     // The gas itself draws the border; eyes and teeth are looked at from this side of the sky.
     float cover = smoothstep(0.04, 0.85, uv.a + 0.42 * (far.g - 0.45) * (1.0 - uv.a));
     vec2 oval = (uv.xy - vec2(0.5, 0.52)) * vec2(2.0, 1.96);
-    cover *= smoothstep(1.06, 0.84, length(oval) + 0.35 * (0.45 - far.g));     // it thins out unevenly, as gas does
+    float thin = smoothstep(1.06, 0.84, length(oval) + 0.35 * (0.45 - far.g));
+    cover *= mix(thin, 1.0, reach * smoothstep(turned.a, 1.0, uv.a));     // it thins out unevenly, as gas does
     cover *= (1.0 - parts.b) * (1.0 - parts.a) * (1.0 - 0.12 * parts.g) * amount;
     vec2 eye = (vec2(abs(uv.x - 0.5), uv.y) - vec2(0.146, 0.677)) / vec2(0.070, 0.026);
     cover *= 1.0 - 0.30 * exp(-dot(eye, eye));      // lids stay lids, open a hair's breadth or shut

@@ -77,6 +77,13 @@ def box_of(points: Array, margin_px: float, size: tuple[int, int]) -> Box | None
     return x0, height - y1, x1 - x0, y1 - y0
 
 
+def wider(box: Box, by_px: int, size: tuple[int, int]) -> Box:
+    """The box with so many pixels round it that lie in the frame."""
+    x0, y0 = max(0, box[0] - by_px), max(0, box[1] - by_px)
+    x1, y1 = (min(size[i], box[i] + box[2 + i] + by_px) for i in (0, 1))
+    return x0, y0, x1 - x0, y1 - y0
+
+
 def union(boxes: list[Box]) -> Box | None:
     """The smallest box around all."""
     if not boxes:

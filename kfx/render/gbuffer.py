@@ -19,7 +19,9 @@ import numpy as np
 
 from kfx.render import facemesh
 from kfx.render import gbuffer_mesh as mesh
+from kfx.render import gbuffer_skin as skin
 from kfx.render.gpu import Box, Gpu
+from kfx.render.skin_glsl import SKIN_AT, put
 from kfx.types import LANDMARK_COUNT, MAX_FACES, Face, Landmarks
 
 JUMP_IOD = 1.0  # what moves further within a frame has not moved: it is another face
@@ -42,12 +44,14 @@ out vec3 v_bend;
 out vec2 v_motion;
 out vec4 v_parts;
 out float v_coverage;
+DECLARED
 void main() {
     v_uv = uv;
     v_bend = bend;
     v_motion = motion;
     v_parts = mix(shut, open, openness) * vec4(edges.y, 1.0, 1.0, 1.0);
     v_coverage = edges.x;
+    SET
     vec2 p = position.xy / size * 2.0 - 1.0;
     gl_Position = vec4(p.x, -p.y, (position.z - depth.x) * depth.y + depth.z, 1.0);
 }
@@ -67,7 +71,7 @@ uniform vec2 size;
 """
 _WRITE = {
     "faceUV": "vec4(v_uv, slot, coverage)",
-    "faceNormal": "vec4(normalize(turn * texture(normals, v_uv).xyz + v_bend), coverage)",
+    "faceNormal": "vec4(normalize(turn * texture(normals, v_uv).xyz + v_bend), own)",
     "faceMotion": "vec4(v_motion, 0.0, coverage)",
     "faceParts": "v_parts * shown",
 }
@@ -79,10 +83,21 @@ class GBuffer:
     """Textures of the face G-buffer, drawn by `draw` and read by name from `images`."""
 
     def __init__(
-        self, gpu: Gpu, size: tuple[int, int], wanted: Iterable[str], *, occluded: bool = False
+        self,
+        gpu: Gpu,
+        size: tuple[int, int],
+        wanted: Iterable[str],
+        *,
+        occluded: bool = False,
+        edge: str = "mesh",
     ) -> None:
-        """`occluded` faces lie behind what `draw` is told hides them."""
+        """`occluded` faces lie behind what `draw` is told hides them.
+
+        With `edge` "skin" coverage goes on over forehead, ears and throat, as far as `draw`'s
+        picture shows skin; only ``faceNormal`` keeps that of the mesh.
+        """
         self._gpu = gpu
+        self._skin = edge == "skin"
         self._occluded = occluded
         self._size = size
         wanted = set(wanted)
@@ -107,16 +122,25 @@ class GBuffer:
         seen = " * (1.0 - texture(occlusion, gl_FragCoord.xy / size).r)" if self._occluded else ""
         body = (
             f"void main() {{\n    float shown = presence{seen};\n"
-            f"    float coverage = v_coverage * shown;\n{writes}}}\n"
+            f"    float own = v_coverage * shown;\n"
+            f"    float coverage = {'covered() * shown' if self._skin else 'own'};\n{writes}}}\n"
         )
-        self._program = self._gpu.program(_FRAGMENT + outs + body, vertex=_VERTEX)
-        layout = mesh.layout()
+        layout, triangles = mesh.layout(), facemesh.skin_triangles()
+        vertex, declared = put(_VERTEX, DECLARED="", SET=""), _FRAGMENT
+        if self._skin:
+            layout, triangles = skin.layout(), skin.triangles()
+            vertex = put(_VERTEX, DECLARED=skin.VERTEX, SET="go_on();")
+            declared += skin.FRAGMENT
+        self._program = self._gpu.program(declared + outs + body, vertex=vertex)
         self._vertices = ctx.buffer(reserve=len(layout.landmark) * mesh.FLOATS * 4)
-        skin = facemesh.skin_triangles()
-        self._indices = ctx.buffer(reserve=skin.nbytes + layout.overlay.nbytes)
+        self._indices = ctx.buffer(reserve=triangles.nbytes + layout.overlay.nbytes)
         self._indices.write(layout.overlay)  # never changes; the skin's follow it
         fixed = ctx.buffer(layout.fixed.tobytes())
         content = [self._attributes(self._vertices, _MOVING), self._attributes(fixed, _FIXED)]
+        if self._skin:
+            self._rims = ctx.buffer(reserve=len(layout.landmark) * 12)
+            content.append((self._rims, "3f", "rim"))
+            self._owned.append(self._rims)
         self._array = ctx.vertex_array(
             self._program,
             [one for one in content if len(one) > 2],  # not a buffer of which nothing is read
@@ -165,17 +189,24 @@ class GBuffer:
         *,
         cut: bool = False,
         occlusion: moderngl.Texture | None = None,
+        picture: moderngl.Texture | None = None,
     ) -> Mapping[str, moderngl.Texture]:
         """Draw all faces as they are shown (after the warp), where `box` will be read.
 
         `faceMotion` is measured from the call before, unless a `cut` lies between. `occlusion`
-        is 1 where something hides the faces; it is needed if they can be `occluded`.
+        is 1 where something hides the faces; it is needed if they can be `occluded`. `picture` is
+        where skin is looked for; it is needed if that is their `edge`.
         """
         faces = list(faces)
         if cut:
             self.reset()
         self._write_data(faces)
         if self._names:
+            if self._skin:
+                assert picture is not None
+                self._program["plate"].value = 2
+                picture.use(2)
+                self._gpu.nearest.use(2)
             if self._occluded:
                 assert occlusion is not None
                 self._program["occlusion"].value = 1
@@ -190,6 +221,7 @@ class GBuffer:
                 share = 1.9 / max(1, len(faces))
                 for i, face in enumerate(sorted(faces, key=lambda f: f.iod)):
                     self._draw_face(face, box, 0.95 - (i + 1) * share, share)
+            self._gpu.flush()
         self._before = {face.slot: face.landmarks for face in faces}
         return self.images
 
@@ -209,10 +241,17 @@ class GBuffer:
         motion = mesh.motion_of(face, self._before.get(face.slot), JUMP_IOD)
         vertices, triangles = mesh.drawn(face, motion, bend="faceNormal" in self._names)
         overlay = mesh.layout().overlay
+        if self._skin:
+            vertices, rim = skin.with_rings(face, vertices)
+            triangles = skin.triangles()
+            self._rims.write(rim)
+            self._program["iod"].value = max(float(face.iod), 1.0)
+            self._program["centre"].value = points[:LANDMARK_COUNT, :2].mean(axis=0).tolist()
+            self._program["skin_at"].value = points[list(SKIN_AT), :2].tolist()
         self._vertices.write(vertices)
         if triangles.size:
             self._indices.write(triangles, offset=overlay.nbytes)
-        near, far = float(points[:, 2].min()), float(points[:, 2].max())
+        near, far = float(vertices[:, 2].min()), float(vertices[:, 2].max())
         for name, value in (
             ("size", self._size),
             ("depth", (near, share / max(1.0, far - near), depth)),

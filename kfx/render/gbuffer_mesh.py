@@ -235,21 +235,27 @@ def _upright() -> npt.NDArray[np.bool_]:
 
 
 @cache
-def _shares() -> facemesh.Array:
-    """(478, triangles): how the triangles' areas make up each landmark's normal, smoothed twice.
+def _shares() -> tuple[facemesh.Triangles, facemesh.Array]:
+    """(478, 1, most) each: the triangles at each landmark and their shares in its normal.
 
     Triangles that the mean face folds under its ears take no part.
     """
+    at = _triangles_at()
+    share = np.append(_upright(), False)[at].astype(np.float32)
+    share /= np.maximum(1e-9, share.sum(axis=1, keepdims=True))
+    return at, freeze(share[:, None])
+
+
+@cache
+def _joined() -> facemesh.Array:
+    """(478, 478): how each landmark's normal is smoothed with those beside it."""
     triangles = facemesh.skin_triangles()
-    share = np.zeros((LANDMARK_COUNT, len(triangles)))
     joined = np.eye(LANDMARK_COUNT)
     for i in range(3):
-        share[triangles[:, i], np.arange(len(triangles))] = _upright()
         joined[triangles[:, i], triangles[:, (i + 1) % 3]] = 0.5
         joined[triangles[:, (i + 1) % 3], triangles[:, i]] = 0.5
-    share /= np.maximum(1e-9, share.sum(axis=1, keepdims=True))
     joined /= joined.sum(axis=1, keepdims=True)
-    return freeze(np.ascontiguousarray(joined @ share, np.float32))
+    return freeze(np.ascontiguousarray(joined, np.float32))
 
 
 def _areas(points: facemesh.Array) -> facemesh.Array:
@@ -268,7 +274,8 @@ def _areas(points: facemesh.Array) -> facemesh.Array:
 
 def _normals(areas: facemesh.Array) -> facemesh.Array:
     """(478, 3) smooth normals out of the face, given its triangles' `_areas`."""
-    normals = _shares() @ areas
+    at, share = _shares()
+    normals = _joined() @ np.matmul(share, np.append(areas, areas[:1], axis=0)[at])[:, 0]
     length = np.sqrt((normals * normals).sum(axis=1, keepdims=True))
     return np.asarray(normals * (_outward() / np.maximum(length, 1e-9)), np.float32)
 
@@ -276,7 +283,9 @@ def _normals(areas: facemesh.Array) -> facemesh.Array:
 @cache
 def _outward() -> np.float32:
     """The sign that makes normals of the mesh's triangles point out of the face."""
-    nose = (_shares() @ _areas(c.canonical().vertices))[4]
+    at, share = _shares()
+    areas = _areas(c.canonical().vertices)
+    nose = share[4, 0] @ np.append(areas, areas[:1], axis=0)[at[4]]
     return np.float32(-1.0 if nose[2] > 0 else 1.0)  # the camera is at -z
 
 

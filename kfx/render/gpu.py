@@ -5,6 +5,8 @@ from __future__ import annotations
 import ctypes
 import ctypes.util
 import sys
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -52,7 +54,7 @@ class Gpu:
         self.linear_repeat = self.ctx.sampler(filter=(moderngl.LINEAR, moderngl.LINEAR))
         self._free: dict[tuple[tuple[int, int], int, str], list[moderngl.Texture]] = {}
         self._framebuffers: dict[tuple[int, ...], moderngl.Framebuffer] = {}
-        self._finish = _gl_finish()
+        self._finish, self._flush = _gl_function("glFinish"), _gl_function("glFlush")
 
     def __enter__(self) -> Gpu:
         return self
@@ -101,9 +103,41 @@ class Gpu:
             self._framebuffers[key] = self.ctx.framebuffer(list(textures))
         return self._framebuffers[key]
 
-    def copy(self, source: moderngl.Texture, destination: moderngl.Texture) -> None:
-        """Copy a whole texture to another one of its size (0.1 ms at 720p on llvmpipe)."""
-        self.ctx.copy_framebuffer(self.target(destination), self.target(source))
+    def copy(
+        self, source: moderngl.Texture, destination: moderngl.Texture, box: Box | None = None
+    ) -> None:
+        """Copy a whole texture, or a box of it, to another one of its size.
+
+        llvmpipe waits for what is being drawn and copies in this thread (0.3 ms at 720p).
+        """
+        target = self.target(destination)
+        if box is not None:
+            target.use()
+            target.scissor = box
+        self.ctx.copy_framebuffer(target, self.target(source))
+        if box is not None:
+            target.scissor = None
+
+    @contextmanager
+    def undone(
+        self,
+        canvas: moderngl.Texture,
+        spare: moderngl.Texture,
+        boxes: Iterable[Box] | None = None,
+    ) -> Iterator[None]:
+        """Copies `canvas` to `spare`, to be read while it is drawn over, and back if that fails.
+
+        Of `boxes` nothing else is copied.
+        """
+        parts: list[Box | None] = [None] if boxes is None else [*boxes]
+        for box in parts:
+            self.copy(canvas, spare, box)
+        try:
+            yield
+        except BaseException:
+            for box in parts:
+                self.copy(spare, canvas, box)
+            raise
 
     def fill(
         self,
@@ -129,7 +163,9 @@ class Gpu:
 
     def upload(self, texture: moderngl.Texture, pixels: Pixels, staging: Pixels) -> None:
         """Write a picture, turned over through `staging`, an array of its shape."""
-        np.copyto(staging, pixels[::-1])
+        import cv2  # turns rows over in half the time NumPy takes
+
+        cv2.flip(pixels, 0, dst=staging)
         texture.write(staging)
 
     def finish(self) -> None:
@@ -139,6 +175,11 @@ class Gpu:
         """
         if self._finish is not None:
             self._finish()
+
+    def flush(self) -> None:
+        """Let drawing begin that llvmpipe would otherwise put off until the target changes."""
+        if self._flush is not None:
+            self._flush()
 
 
 class PixelPool:
@@ -180,11 +221,11 @@ def _create_context() -> moderngl.Context:
     raise KfxError(f"OpenGL 3.3: no context ({'; '.join(dict.fromkeys(errors))}); {remedy}")
 
 
-def _gl_finish() -> Any:
+def _gl_function(name: str) -> Any:
     if not sys.platform.startswith("linux"):
         return None
     try:
-        function = ctypes.CDLL("libGL.so.1").glFinish
+        function = getattr(ctypes.CDLL("libGL.so.1"), name)
     except (OSError, AttributeError):
         return None
     function.restype, function.argtypes = None, []

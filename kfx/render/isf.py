@@ -1,15 +1,19 @@
 """Reads ISF shader files without GL: what they ask for, in which passes, with what knobs.
 
 kfx's own additions stand under the header's key ``KFX``: ``region`` ("frame", "face" or "eyes":
-where the shader changes the picture at most) with ``margin_iod`` around it, ``pointwise`` (true:
-its earlier passes don't read inputImage, so that it may be joined to the pass before), and
+where the shader changes the picture at most) with ``margin_iod`` around it, ``reach_iod`` (it reads
+inputImage no further than that from where it may draw, so the rest needn't be kept), ``edge``
+("skin": its face images go on over forehead, ears and throat, see `gbuffer_skin`), ``pointwise``
+(true: its earlier passes don't read inputImage, so that it may be joined to the pass before), and
 ``history`` (``frames``, ``height``: the last pictures, for `kfx_history`). A pass of a face's
 shader may have a ``REACH_IOD``: nothing of its target is read further than that from where the
-shader may draw, so the rest of it needn't be drawn. An image input may have
-a ``DEFAULT`` file; a float input of the name ``kfx_quality`` (0.5..1) says how finely to draw, so
-that inner passes can be smaller (``floor($WIDTH/2.0*$kfx_quality)``) and loops shorter where the
-machine is too slow; an IMPORTED image may have ``"FILTER": "nearest"`` or ``"WRAP": "repeat"``,
-a pass the former: its target is read so.
+shader may draw, so the rest of it needn't be drawn. An image input may have a ``DEFAULT`` file, or
+a ``TEXT`` which it is made of (`lettering`): ``line`` (a line of at most ``MAX`` letters as a
+distance field), ``list`` (at most ``ITEMS`` of ``WORDS``, or numbers ``MIN`` to ``MAX``), ``font``
+(the file that lines are set in); a float input of the name ``kfx_quality`` (0.5..1) says how finely
+to draw, so that inner passes can be smaller (``floor($WIDTH/2.0*$kfx_quality)``) and loops shorter
+where the machine is too slow; an IMPORTED image may have ``"FILTER": "nearest"`` or ``"WRAP":
+"repeat"``, a pass the former: its target is read so.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ from kfx.render.isf_inputs import FACE_IMAGES, HOST_FLOATS, is_true
 __all__ = ["FACE_IMAGES", "HOST_FLOATS", "History", "Imported", "Pass", "Shader", "Target", "load"]
 
 REGIONS = ("frame", "face", "eyes")
+EDGES = ("mesh", "skin")
 MOST_HISTORY = 600  # frames
 _BUFFERS = "PERSISTENT_BUFFERS"  # version 1
 _CHANNEL = re.compile(r"\biChannel[0-3]\b")
@@ -93,6 +98,8 @@ class Shader:
     passes: tuple[Pass, ...] = (Pass(),)
     region: str = "frame"
     margin_iod: float = 0.0
+    reach_iod: float | None = None  # how far round where it draws it reads the picture, if told
+    edge: str = EDGES[0]
     pointwise: bool = False  # the passes before the last one don't read inputImage
     choices: frozenset[str] = frozenset()  # inputs with few values, which may be compiled in
     mixes: tuple[str, ...] = ("kfx_mix",)  # one for each stage of a joined shader, and the whole
@@ -163,9 +170,13 @@ def load(path: Path) -> Shader:
     region = own.get("region", "frame")
     if region not in REGIONS:
         raise KfxError(f"{path}: KFX region: {region!r} is none of {', '.join(REGIONS)}")
-    margin = own.get("margin_iod", 0.0)
-    if isinstance(margin, bool) or not isinstance(margin, int | float):
-        raise KfxError(f"{path}: KFX margin_iod: {margin!r} is no number")
+    margin, reach = own.get("margin_iod", 0.0), own.get("reach_iod")
+    for key, value in (("margin_iod", margin), ("reach_iod", 0.0 if reach is None else reach)):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise KfxError(f"{path}: KFX {key}: {value!r} is no number")
+    edge = own.get("edge", EDGES[0])
+    if edge not in EDGES:
+        raise KfxError(f"{path}: KFX edge: {edge!r} is none of {', '.join(EDGES)}")
     history = _history(path, own["history"]) if "history" in own else None
     version = str(header.get("ISFVSN", ""))
     entries = header.get("INPUTS") or []
@@ -190,11 +201,14 @@ def load(path: Path) -> Shader:
         passes=passes,
         region=region,
         margin_iod=float(margin),
+        edge=edge,
+        reach_iod=None if reach is None else float(reach),
         pointwise=len(passes) == 1 or is_true(own.get("pointwise")),
         choices=frozenset(
             keys.get(knob, knob)
             for knob, one in found.knobs.items()
-            if isinstance(one, Bool | Choice) and keys.get(knob, knob) not in found.events
+            if isinstance(one, Bool | Choice)
+            and keys.get(knob, knob) not in {*found.events, *found.files}
         ),
         warnings=tuple(found.warnings),
         files=tuple(found.files),

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from kfx.render.isf import Shader
 
 HERE = "kfx_here_"  # a second sampler of each image, for what is read at the pixel being drawn
+FETCH = "GL_EXT_shader_framebuffer_fetch"
+_PLATE = "kfx_plate"  # what a shader that draws in place finds at its pixel
 _OURS = 90_000  # lines from here on are kfx's own, not the author's
 
 AUTOMATIC = ("RENDERSIZE", "TIME", "TIMEDELTA", "FRAMEINDEX", "DATE", "PASSINDEX")
@@ -128,10 +130,13 @@ _NO_BUTTON = {"zw": "vec2(0.0)", "z": "0.0", "w": "0.0"}
 _BUTTON = re.compile(r"\biMouse\s*\.\s*(zw|z|w)\b")  # Shadertoy's mouse has buttons too
 
 
-def stages(shader: Shader, index: int, *, blended: bool) -> tuple[str, str | None]:
+def stages(
+    shader: Shader, index: int, *, blended: bool, in_place: bool = False
+) -> tuple[str, str | None]:
     """The fragment shader of a pass, and its vertex shader where that isn't the usual one.
 
-    With `blended` it draws onto the canvas by `kfx_mix`.
+    With `blended` it draws onto the canvas by `kfx_mix`; `in_place`, what it reads there at its
+    own pixel is what it draws over, for which the driver needs `FETCH`.
     """
     body, extensions = _tidied(
         shader, shader.body, shader.path, shader.first_line, _FRAGMENT_MACROS, "isf_FragColor"
@@ -143,12 +148,19 @@ def stages(shader: Shader, index: int, *, blended: bool) -> tuple[str, str | Non
     if moves:
         body = _COORD.sub("kfx_coord", body)
     here = [name for name in map(isf_tidy.name, shader.samplers) if name not in shader.cubes]
+    below = below_of(shader)
     for name in here:
+        if in_place and name == below:
+            body = own_pixel_pattern(name).sub(_PLATE, body)
         body = own_pixel_pattern(name).sub(f"IMG_NORM_PIXEL({HERE}{name}, isf_FragNormCoord)", body)
     body, shared = isf_constants.hoist(body, isf_tidy.blank(body), here)
     extended = [f"#extension {one} : enable" for one in extensions]
+    output = "out vec4 isf_FragColor;"
+    if in_place:
+        extended.insert(0, f"#extension {FETCH} : require")
+        output = f"layout(location = 0) inout vec4 isf_FragColor;\nvec4 {_PLATE};"
     head = [
-        "out vec4 isf_FragColor;",
+        output,
         "in vec2 isf_FragNormCoord;",
         _UNIFORMS,
         _mix(shader),
@@ -159,7 +171,6 @@ def stages(shader: Shader, index: int, *, blended: bool) -> tuple[str, str | Non
         *(f"uniform sampler2D {HERE}{name};" for name in here),
         *(f"#define {name} {meaning}" for name, meaning in _FRAGMENT_MACROS.items()),
     ]
-    below = below_of(shader)
     if blended and below not in shader.images:
         head.insert(-len(_FRAGMENT_MACROS), f"uniform sampler2D {below};")
     data = "gl_FragData" in body
@@ -168,15 +179,19 @@ def stages(shader: Shader, index: int, *, blended: bool) -> tuple[str, str | Non
     if moves:
         head.append("vec4 kfx_coord;")
     head.append(isf_builtins.beside(isf_tidy.blank(body)))
-    tail = ["void main() {", "    isf_FragColor = vec4(0.0);"]
+    tail = ["void main() {", *[f"    {_PLATE} = isf_FragColor;"] * in_place]
+    tail += ["    isf_FragColor = vec4(0.0);"]
     tail += ["    kfx_coord = gl_FragCoord;"] * moves
     tail.append("    kfx_main();")
     tail += ["    isf_FragColor = kfx_data[0];"] * data
     if blended:
+        there = _PLATE
+        if not in_place:
+            name = HERE + below if below in here else below
+            there = f"IMG_NORM_PIXEL({name}, isf_FragNormCoord)"
         tail.append(
             "    if (kfx_mix < 1.0 || KFX_OVER)\n"
-            f"        isf_FragColor = kfx_blend(IMG_NORM_PIXEL({below}, isf_FragNormCoord),"
-            " isf_FragColor);"
+            f"        isf_FragColor = kfx_blend({there}, isf_FragColor);"
         )
         head.append(f"const bool KFX_OVER = {str(shader.kind == 'generator').lower()};")
     elif shader.passes[index].persistent and shader.passes[index].is_float:

@@ -36,6 +36,7 @@ class _Run:
     reach_iod: float = 0.0  # how far beyond the boxes it is read
     still: bool = False  # draws the same as long as its uniforms and files stay the same
     drawn: tuple[Any, ...] | None = None  # what it was drawn from last
+    in_place: bool = False  # reads the picture by drawing over it
     known: dict[str, Any] = field(default_factory=dict)  # the uniforms' values on the GPU
 
     def set(self, key: str, uniform: moderngl.Uniform, value: Any) -> None:
@@ -56,9 +57,17 @@ class Program:
         shader: Shader,
         size: tuple[int, int],
         values: Mapping[str, Any] | None = None,
+        *,
+        in_place: bool = False,
     ) -> None:
-        """`values` are those of the first frame, if they are known."""
+        """`values` are those of the first frame, if they are known.
+
+        `in_place` lets a full-frame pass that reads the picture at its own pixel draw over it,
+        where the driver can: that costs llvmpipe half of what reading a texture does.
+        """
         self.shader = shader
+        in_place = in_place and shader.region == "frame" and gpu.software
+        self._fetches = in_place and isf_glsl.FETCH in gpu.ctx.extensions
         self._gpu = gpu
         self._size = size
         self.first_index: int | None = None  # of the first tick since a cut: frames count from it
@@ -90,6 +99,19 @@ class Program:
         """Whether frames that show nothing of it must be drawn all the same."""
         persistent = any(one.persistent for one in self.shader.passes)
         return persistent or self._history is not None
+
+    def draws_over(self, values: Mapping[str, Any]) -> bool:
+        """Whether `draw` with `values` is best given ``inputImage`` itself as its target."""
+        return self._variant(values)[-1].in_place
+
+    def reads_of(self, boxes: Sequence[Box], values: Mapping[str, Any]) -> Sequence[Box] | None:
+        """Where the picture is read if it is drawn within `boxes`; None: perhaps anywhere."""
+        shader = self.shader
+        own = reads_own_pixel(shader.body, "inputImage")
+        reach = 0.0 if own and shader.kind == "filter" else shader.reach_iod
+        if reach is None or len(shader.passes) > 1 or self._history is not None or self._apart:
+            return None
+        return _scaled(boxes, self._size, self._size, reach * values.get("iod", 0.0))
 
     def reset(self) -> None:
         """A cut: the next frame is drawn as if it were the first."""
@@ -139,6 +161,8 @@ class Program:
             images = {**images, "history": self._history.texture}
             own["kfx_history_grid"] = self._history.grid
         self._runs = self._variant(values)
+        if self._runs[-1].in_place and images["inputImage"] is not target:
+            self._gpu.copy(images["inputImage"], target)
         self._targets.fit(values)
         self._targets.begin()
         for run in self._runs:
@@ -230,7 +254,21 @@ class Program:
         return runs
 
     def _compile(self, shader: Shader, index: int, *, last: bool) -> _Run:
-        source, vertex = isf_glsl.stages(shader, index, blended=last and not self._apart)
+        blended = last and not self._apart
+        run = self._compile_as(shader, index, blended=blended)
+        own = {name for _, name, here in run.images if here}
+        elsewhere = {name for _, name, here in run.images if not here}
+        other = {self._below, "startImage", "endImage"}  # names that may mean the same picture
+        if blended and self._fetches and self._below in own and not other & elsewhere:
+            run.array.program.release()
+            run.array.release()
+            run = self._compile_as(shader, index, blended=True, in_place=True)
+        return run
+
+    def _compile_as(
+        self, shader: Shader, index: int, *, blended: bool, in_place: bool = False
+    ) -> _Run:
+        source, vertex = isf_glsl.stages(shader, index, blended=blended, in_place=in_place)
         try:
             program = self._gpu.program(source, vertex=vertex)
         except Exception as error:  # moderngl raises its own Error, drivers word it freely
@@ -238,6 +276,7 @@ class Program:
         names = {isf_tidy.name(name): name for name in shader.samplers}
         run = self._run(program, shader.passes[index].target, names)
         run.quad = shader.vertex is not None
+        run.in_place = in_place
         return run
 
     def _run(
@@ -256,7 +295,7 @@ class Program:
             if image in samplers:
                 name = samplers[image]
                 uniform.value = len(images)
-                here = member != image or name == "kfx_top"
+                here = member != image or name in ("kfx_top", "kfx_below")
                 images.append((len(images), name, here))
                 self._lookups.setdefault(name, self._images.lookup(name))
             elif member in _OWN:

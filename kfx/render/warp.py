@@ -56,6 +56,7 @@ void main() {
 }
 """
 _FRAGMENT = "in float lit;\n" + SHARP.replace("COLOUR", "vec4(sharp.rgb * lit, sharp.a)")
+READ_PX = 3  # how far round a place the plate is read
 STILL_PX = 0.02  # a face that moves less is left alone, to the bit
 
 
@@ -89,12 +90,13 @@ class Warp:
         faces: list[tuple[Face, Landmarks]],
         lights: Mapping[int, facemesh.Array] = NO_LIGHTS,
     ) -> list[Box]:
-        """Draw each (face, driven landmarks) from `plate` into `canvas`, far faces first.
+        """Draw each (face, driven landmarks) into `canvas` as it is there, far faces first.
 
-        `plate` holds the same picture as `canvas`. `lights` (478,) by slot are factors on the
-        colours of a face, 1 on its oval. Returns the boxes that changed.
+        `plate` is written over: what is drawn from is kept in it. `lights` (478,) by slot are
+        factors on the colours of a face, 1 on its oval. Returns the boxes that changed.
         """
-        boxes: list[Box] = []
+        moves: list[tuple[facemesh.Array, facemesh.Array, Box, facemesh.Array | None]] = []
+        kept: list[Box] = []  # of the plate, with what is read round each box
         for face, driven in sorted(faces, key=lambda one: one[0].iod):
             light = lights.get(face.slot)
             still = float(np.abs(driven[:468, :2] - face.landmarks[:468, :2]).max()) < STILL_PX
@@ -102,13 +104,18 @@ class Warp:
                 continue
             source, moved = facemesh.with_rings(face.landmarks, driven, face.iod)
             box = facemesh.box_of(np.concatenate([source, moved]), 1.0, self._size)
-            if box is None:
-                continue
-            if any(facemesh.overlap(box, other) for other in boxes):
-                self._gpu.copy(canvas, plate)  # the face behind has moved: draw from that
-            self._draw_face(canvas, plate, source, moved, box, light)
-            boxes.append(box)
-        return boxes
+            if box is not None:
+                moves.append((source, moved, box, light))
+                kept.append(facemesh.wider(box, READ_PX, self._size))
+        if not moves:
+            return []
+        with self._gpu.undone(canvas, plate, kept):
+            for i, (source, moved, box, light) in enumerate(moves):
+                if any(facemesh.overlap(kept[i], before[2]) for before in moves[:i]):
+                    self._gpu.copy(canvas, plate, kept[i])  # the face behind has moved
+                self._draw_face(canvas, plate, source, moved, box, light)
+        self._gpu.flush()
+        return [box for _, _, box, _ in moves]
 
     def _draw_face(
         self,

@@ -93,7 +93,7 @@ def test_a_full_frame_effect_sees_only_its_slots(gpu):
 def test_who_is_not_meant_still_hides_whom_they_stand_before(gpu):
     behind = face_at(110, 90, 30, slot=0)
     front = face_at(175, 90, 60, slot=1)
-    routed = play(gpu, look("'chrome_skin'\nslots = [0]"), faces=(behind, front))[-1]
+    routed = play(gpu, look("'chrome_skin'\nslots = [0]\nbeats = 0.0"), faces=(behind, front))[-1]
     assert (routed != PIXELS).any()
     nose = np.s_[85:95, 170:180]  # of the face in front
     assert (routed[nose] == PIXELS[nose]).all()

@@ -15,6 +15,9 @@ from kfx.types import Face, Tick
 
 Slots = tuple[int | str, ...]
 """As a preset names them; empty for everybody."""
+Key = tuple[Slots, str]
+"""Whom a face G-buffer shows, and where their faces end: see `kfx.render.isf.EDGES`."""
+EVERYBODY: Key = (), "mesh"
 
 
 def routed(faces: Iterable[Face], slots: Slots, names: Mapping[int, str]) -> tuple[Face, ...]:
@@ -46,36 +49,44 @@ class Buffers:
         """`links` are the shaders to draw; `aov` images are drawn whole, of everybody."""
         self._size = size
         self._aov = aov
-        self._boxes: dict[Slots, list[tuple[str, float]]] = {}
-        wanted: dict[Slots, dict[str, None]] = {(): dict.fromkeys(aov)} if aov else {}
+        self._boxes: dict[Key, list[tuple[str, float]]] = {}
+        wanted: dict[Key, dict[str, None]] = {EVERYBODY: dict.fromkeys(aov)} if aov else {}
         for link in links:
             shader = link.effect.source
             if shader.face_images:
-                wanted.setdefault(link.slots, {}).update(dict.fromkeys(shader.face_images))
+                key = link.slots, shader.edge
+                wanted.setdefault(key, {}).update(dict.fromkeys(shader.face_images))
                 region = "face" if shader.region == "frame" else shader.region
-                self._boxes.setdefault(link.slots, []).append((region, shader.margin_iod))
+                self._boxes.setdefault(key, []).append((region, shader.margin_iod))
         self._all = {
-            slots: GBuffer(gpu, size, images, occluded=occluded) for slots, images in wanted.items()
+            key: GBuffer(gpu, size, images, occluded=occluded, edge=key[1])
+            for key, images in wanted.items()
         }
 
-    def images(self, slots: Slots = ()) -> Mapping[str, Any]:
-        """The textures of a routing by name."""
-        found = self._all.get(slots)
+    def images(self, key: Key = EVERYBODY) -> Mapping[str, Any]:
+        """The textures by name."""
+        found = self._all.get(key)
         return found.images if found is not None else {}
 
     def draw(
-        self, faces: Sequence[Face], tick: Tick, names: Mapping[int, str], occlusion: Any
+        self,
+        faces: Sequence[Face],
+        tick: Tick,
+        names: Mapping[int, str],
+        occlusion: Any,
+        picture: Any,
     ) -> None:
-        """Draw each G-buffer from the `faces` as they are shown.
+        """Draw each G-buffer from the `faces` as they are shown, in this `picture`.
 
         Who isn't meant is drawn with presence 0: a face behind them stays hidden.
         """
-        for slots, buffer in self._all.items():
-            meant = routed(faces, slots, names)
+        for key, buffer in self._all.items():
+            meant = routed(faces, key[0], names)
             here = {face.slot for face in meant}
             drawn = [face if face.slot in here else replace(face, presence=0.0) for face in faces]
-            box = facemesh.union(self._read(meant, slots))
-            buffer.draw(drawn, box, cut=tick.dt == 0.0, occlusion=occlusion)
+            box = facemesh.union(self._read(meant, key))
+            cut = tick.dt == 0.0
+            buffer.draw(drawn, box, cut=cut, occlusion=occlusion, picture=picture)
 
     def reset(self) -> None:
         for buffer in self._all.values():
@@ -86,10 +97,10 @@ class Buffers:
             buffer.release()
         self._all.clear()
 
-    def _read(self, faces: Sequence[Face], slots: Slots) -> list[Box]:
-        """Where the shaders of a routing read."""
-        asked = list(self._boxes.get(slots, ()))
-        if self._aov and not slots:
+    def _read(self, faces: Sequence[Face], key: Key) -> list[Box]:
+        """Where the shaders of a G-buffer read."""
+        asked = list(self._boxes.get(key, ()))
+        if self._aov and key == EVERYBODY:
             asked.append(("face", 0.0))
         return [
             box

@@ -7,7 +7,7 @@ from typing import Any
 
 import moderngl
 
-from kfx.engine.look.routing import Buffers, Slots
+from kfx.engine.look.routing import EVERYBODY, Buffers, Key
 from kfx.presets import Link
 from kfx.render.gpu import Gpu
 from kfx.render.hand_matte import HandMatte
@@ -62,17 +62,17 @@ class StepImages:
             hidden = None
             if self._hands is not None and not still:
                 hidden = self._hands.draw(tick.hands, shown, canvas)
-            self._buffers.draw(shown, tick, names, hidden)
+            self._buffers.draw(shown, tick, names, hidden, canvas)
         if self._person is not None:
             matte = scene.matte if scene is not None and scene.whole else tick.matte
             self._person.draw(matte, shown, canvas)
 
-    def of(self, canvas: moderngl.Texture, slots: Slots = ()) -> dict[str, Any]:
-        """Textures by name, for a step that draws these `slots`; ``inputImage`` is `canvas`.
+    def of(self, canvas: moderngl.Texture, key: Key = EVERYBODY) -> dict[str, Any]:
+        """Textures by name, for a step whose G-buffer is `key`; ``inputImage`` is `canvas`.
 
         ``kfx_sound`` is what is heard, if anything: each shader makes its own pictures of it.
         """
-        faces = self._buffers.images(slots) if self._buffers is not None else {}
+        faces = self._buffers.images(key) if self._buffers is not None else {}
         person = {} if self._person is None else {"personMatte": self._person.image}
         sound = {} if self._sound is None else {"kfx_sound": self._sound}
         return {"inputImage": canvas, **faces, **person, **sound}

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import moderngl
 
 from kfx.engine.look.motions import Motions
@@ -18,7 +15,7 @@ class Warping:
     """Empty where there is no motion effect."""
 
     def __init__(self, gpu: Gpu, size: tuple[int, int], motions: Motions) -> None:
-        self._gpu, self._motions = gpu, motions
+        self._motions = motions
         self._warp = Warp(gpu, size) if motions else None
         self._held = Held(gpu, size) if motions.pictures else None
 
@@ -40,10 +37,8 @@ class Warping:
         held = {} if scene is None else scene.placed
         live = [one for one in driven if one[0].slot not in held]
         plate: Pixels | None = self._motions.plate
-        if live:
-            with undone(self._gpu, canvas, spare):
-                if self._warp.draw(canvas, spare, live, lights):
-                    plate = None  # isn't on the canvas any more
+        if live and self._warp.draw(canvas, spare, live, lights):
+            plate = None  # isn't on the canvas any more
         if self._held is None:
             return False
         layers = self._motions.layers(driven)
@@ -56,14 +51,3 @@ class Warping:
         if layers:
             self._held.lay_over(spare if done else canvas, layers)
         return done
-
-
-@contextmanager
-def undone(gpu: Gpu, canvas: moderngl.Texture, spare: moderngl.Texture) -> Iterator[None]:
-    """Copies `canvas` to `spare`, to be read while it is drawn over, and back if that fails."""
-    gpu.copy(canvas, spare)
-    try:
-        yield
-    except BaseException:
-        gpu.copy(spare, canvas)
-        raise

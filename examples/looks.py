@@ -1,6 +1,6 @@
 """Render every look and preset as one contact sheet: on the performer, and on a clip if given.
 
-python examples/looks.py looks.jpg [clip.mp4]
+python examples/looks.py looks.jpg [clip.mp4] [seconds]
 """
 
 import sys
@@ -22,13 +22,14 @@ from kfx.tracking.tracker import Tracker
 SIZE = (640, 360)
 TILE = (180, 180)  # a square of the frame round the face
 COLUMNS = 10
-SECONDS = Fraction(3, 10)  # of each look; the last frame is shown
+SECONDS = "2"  # of each look, at the performer's 120 bpm a whole bar
+TELLING = 0.93  # of its moments in order of how far they are from the plate, this one is shown
 
 
-def ticks_of(spec):
-    """A moment of the source with its faces and person mattes, ready for any chain."""
+def ticks_of(spec, seconds):
+    """The source's first seconds with faces and person mattes, ready for any chain."""
     ticks, found = Ticks(), []
-    with sources.open(spec, stop_s=SECONDS) as source, Tracker() as tracker, Person() as person:
+    with sources.open(spec, stop_s=seconds) as source, Tracker() as tracker, Person() as person:
         for frame in source.frames():
             frame = fitted(frame, SIZE)
             tick = ticks.tick(frame, tracker.track(frame))
@@ -36,33 +37,44 @@ def ticks_of(spec):
     return found
 
 
-def tile(gpu, preset, ticks):
-    with Chain(gpu, preset, SIZE) as chain:
-        for tick in ticks:
-            shown = chain.render(tick)
+def square(pixels, face):
+    """What lies round the face, or the middle of the frame: (side, side, 3) BGR."""
     x, y, side = SIZE[0] / 2, SIZE[1] / 2, SIZE[1]
-    if ticks[-1].faces:
-        face = ticks[-1].faces[0]
+    if face:
         x, y = face.landmarks[:, :2].mean(axis=0)
         side = min(side, int(5.4 * face.iod))
     left = int(np.clip(x - side / 2, 0, SIZE[0] - side))
     top = int(np.clip(y - side / 2, 0, SIZE[1] - side))
-    square = np.ascontiguousarray(shown[top : top + side, left : left + side, 2::-1])
-    square = cv2.resize(square, TILE, interpolation=cv2.INTER_AREA)
-    cv2.putText(square, preset.name, (6, 173), 0, 0.38, (0, 0, 0), 3, cv2.LINE_AA)
-    cv2.putText(square, preset.name, (6, 173), 0, 0.38, (255, 255, 255), 1, cv2.LINE_AA)
-    return square
+    return cv2.resize(pixels[top : top + side, left : left + side, 2::-1], TILE, interpolation=3)
+
+
+def tile(gpu, preset, ticks):
+    shown = []  # (how far from the plate, picture)
+    with Chain(gpu, preset, SIZE) as chain:
+        for tick in ticks:
+            face = tick.faces[0] if tick.faces else None
+            picture = square(chain.render(tick), face)
+            far = np.abs(picture.astype(int) - square(tick.frame.pixels, face)).mean()
+            shown.append((far, picture))
+    later = sorted(shown[len(shown) // 4 :], key=lambda one: one[0])
+    picture = later[int(TELLING * (len(later) - 1))][1]
+    cv2.putText(picture, preset.name, (6, 173), 0, 0.38, (0, 0, 0), 3, cv2.LINE_AA)
+    cv2.putText(picture, preset.name, (6, 173), 0, 0.38, (255, 255, 255), 1, cv2.LINE_AA)
+    return picture
 
 
 if len(sys.argv) < 2:
     sys.exit(__doc__)
-out, clips = sys.argv[1], ["performer", *sys.argv[2:]]
+out, *more = sys.argv[1:]
+is_time = bool(more) and more[-1].replace(".", "").isdecimal()
+seconds = Fraction(more.pop() if is_time else SECONDS)
+clips = ["performer", *more]
 looks = [presets.load("none"), *(presets.load(name) for name in presets.names())]
 looks += [presets.alone(effects.find(name)) for name in effects.names()]
 tiles = []
 with Gpu() as gpu:
     for clip in clips:
-        moment = ticks_of(clip)
+        moment = ticks_of(clip, seconds)
         tiles += [tile(gpu, look, moment) for look in looks]
         tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % COLUMNS)
 rows = [np.hstack(tiles[i : i + COLUMNS]) for i in range(0, len(tiles), COLUMNS)]

@@ -7,6 +7,7 @@ from kfx import presets
 from kfx.engine.desk.desk import Desk
 from kfx.engine.loop.switches import Switches
 from kfx.presets.modulation import moved
+from tests.waiting import LONG_S
 
 FILM = """version = 1
 [[chain]]
@@ -64,12 +65,12 @@ class Heard:
             self.changes.append(change)
             self._news.notify_all()
 
-    def until(self, address, timeout=5.0):
+    def until(self, address):
         def there():
             return next((one for one in self.changes if one.address == address), None)
 
         with self._news:
-            assert self._news.wait_for(there, timeout), f"{address} in {self.changes}"
+            assert self._news.wait_for(there, LONG_S), f"{address} in {self.changes}"
             return there()
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from kfx import clock
 from kfx.cli import main
+from tests.waiting import LONG_S
 
 SMALL = ["--size", "320x180", "--tracker", "truth"]
 
@@ -206,7 +207,7 @@ def test_ctrl_c_leaves_no_half_file(tmp_path):
     assert list(tmp_path.iterdir()), "it never began to write"
     clock.pause(0.5)
     child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=30)
+    _, said = child.communicate(timeout=LONG_S)
     assert child.returncode == 130
     assert "stopped" in said
     assert "Traceback" not in said
@@ -227,7 +228,7 @@ def test_live_records_and_reports(tmp_path):
             "-o",
             "null",
             "--seconds",
-            "1.5",
+            "4",  # a busy machine needs two to the first frame
             "--report",
             str(report),
             *SMALL,

@@ -7,11 +7,12 @@ import cv2
 
 from kfx import effects, presets
 from tests.conftest import ROOT
+from tests.waiting import LONG_S
 
 
 def run(example, *arguments):
     command = [sys.executable, str(ROOT / "examples" / example), *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=120)
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, timeout=10 * LONG_S)
     assert done.returncode == 0, done.stderr[-2000:]
     return done.stdout
 
@@ -40,7 +41,7 @@ def test_peer_opencv(tmp_path):
 def test_looks_shows_every_look(tmp_path):
     out = tmp_path / "looks.jpg"
     count = len(effects.names()) + len(presets.names()) + 1
-    assert f"{count} looks on performer" in run("looks.py", out)
+    assert f"{count} looks on performer" in run("looks.py", out, 0.1)
     sheet = cv2.imread(str(out))
     assert sheet.shape == (180 * -(-count // 10), 1800, 3)
     tiles = [sheet[180 * (i // 10) :, 180 * (i % 10) :][:180, :180] for i in range(count)]

@@ -13,6 +13,7 @@ import pytest
 
 from kfx import cli, clock
 from kfx.cli import Ended, live
+from tests.waiting import LONG_S
 
 pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
 termios = pytest.importorskip("termios", reason="this system has no POSIX terminals")
@@ -20,9 +21,9 @@ termios = pytest.importorskip("termios", reason="this system has no POSIX termin
 WIDTH, HEIGHT = 128, 72
 
 
-def read_until(screen, wanted, seconds=60):
+def read_until(screen, wanted):
     """What a terminal shows until it has shown `wanted`."""
-    text, deadline = "", clock.now() + seconds
+    text, deadline = "", clock.now() + LONG_S
     while clock.now() < deadline:
         if select.select([screen], [], [], 0.1)[0]:
             try:
@@ -53,7 +54,7 @@ def test_keys_change_the_output_and_sigterm_finishes_the_recording(tmp_path):
         os.write(screen, b"p")
         read_until(screen, "CLEAN")
         child.send_signal(signal.SIGTERM)
-        said, _ = child.communicate(timeout=30)
+        said, _ = child.communicate(timeout=LONG_S)
     finally:
         child.kill()
         after = termios.tcgetattr(terminal)

@@ -8,13 +8,14 @@ import urllib.request
 import numpy as np
 import pytest
 
-from kfx import clock, presets
+from kfx import presets
 from kfx.engine.desk.session import Inputs, Session
 from kfx.engine.loop.switches import Switches
 from kfx.sync import osc_packet
 from kfx.sync.oscquery_client import Client
 from tests import shows
 from tests.shows import PIXELS, Camera, Sink
+from tests.waiting import LONG_S, until
 
 FLASH = """version = 1
 [[chain]]
@@ -38,12 +39,12 @@ class Watched(Sink):
             self.shots.append(shot)
             self._news.notify_all()
 
-    def until(self, fits, timeout=20.0):
+    def until(self, fits):
         """The first picture from now on that fits."""
         start = len(self.shots)
         with self._news:
             found = self._news.wait_for(
-                lambda: next((s for s in self.shots[start:] if fits(s)), None), timeout
+                lambda: next((s for s in self.shots[start:] if fits(s)), None), LONG_S
             )
         assert found is not None, "no such picture came"
         return found
@@ -85,14 +86,14 @@ class Stage:
 
     def __enter__(self):
         self._thread.start()
-        assert self._begun.wait(60)
+        assert self._begun.wait(LONG_S)
         assert self.error is None, self.error
         self.port = int(self.session.url.rsplit(":", 1)[1].strip("/"))
         return self
 
     def __exit__(self, *exc):
         self.stop.set()
-        self._thread.join(30)
+        self._thread.join(LONG_S)
         self.session.close()
 
     def send(self, address, *values):
@@ -140,11 +141,7 @@ def test_a_show_is_played_by_osc_and_oscquery(monkeypatch, tmp_path):
         sink.until(clean)
         assert client.node("/kfx/v1/chain/1/film/grain")["VALUE"] == [0.1]
         path.write_text("version = 1\n[[chain]\n")
-        for _ in range(200):
-            if any("flash.toml" in one for one in stage.session._stats.warnings):
-                break
-            clock.pause(0.02)
-        assert any("flash.toml" in one for one in stage.session._stats.warnings)
+        until(lambda: any("flash.toml" in one for one in stage.session._stats.warnings))
         assert clean(sink.until(lambda shot: True))
 
         # Nonsense changes nothing.
@@ -170,7 +167,7 @@ def test_a_preset_is_changed_while_the_show_runs(monkeypatch):
         stage.sink.until(lambda shot: not clean(shot))
         stage.session.desk.load("none")
         stage.sink.until(clean)
-        with urllib.request.urlopen(stage.session.url, timeout=5) as answer:
+        with urllib.request.urlopen(stage.session.url, timeout=LONG_S) as answer:
             assert json.loads(answer.read())["FULL_PATH"] == "/"
 
 
@@ -198,10 +195,7 @@ def test_a_preset_that_fails_is_left_for_one_that_does_not(monkeypatch):
     monkeypatch.setattr(Chain, "render", broken)
     preset = presets.alone(presets.effects.find("flash"))
     with Stage(monkeypatch, preset) as stage:
-        for _ in range(300):
-            if "bypassed" in stage.session._stats.state["effects"]:
-                break
-            clock.pause(0.02)
+        until(lambda: "bypassed" in stage.session._stats.state["effects"])
         assert clean(stage.sink.until(lambda shot: True))
         stage.session.desk.load("ballad_film")
         stage.sink.until(lambda shot: not clean(shot))

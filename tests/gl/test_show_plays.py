@@ -216,7 +216,7 @@ def test_what_a_show_already_says_isnt_asked_twice(path, tmp_path, capsys, words
 
 def test_kfx_live_plays_a_show_and_records_a_take(path, tmp_path, capsys, gl):
     words = ["-i", f"performer?size={SIZE[0]}x{SIZE[1]}&fps=24", "-o", "null", "--plain"]
-    words += ["--tracker", "truth", "--osc-in", "off", "--seconds", "1.2", "-s", str(path)]
+    words += ["--tracker", "truth", "--osc-in", "off", "--seconds", "4", "-s", str(path)]
     assert main(["live", *words, "--take", str(tmp_path / "takes"), "--slate", "S01"]) == 0
     assert main(["take", "list", str(tmp_path / "takes")]) == 0
     assert "S01_T01" in capsys.readouterr().out

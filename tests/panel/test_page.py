@@ -15,7 +15,9 @@ from kfx.panel import door
 from kfx.panel.server import Panel
 from kfx.presets import packing
 from tests.panel.shows import GRAIN, Rolling, rolling
-from tests.panel.test_server import _as_if_from_the_lan, eventually
+from tests.panel.test_server import _as_if_from_the_lan
+from tests.waiting import LONG_S
+from tests.waiting import until as eventually
 
 LIGHT = """() => {
   const canvas = document.querySelector('#picture');
@@ -125,7 +127,7 @@ def open_page(browser):
             browser.new_context(viewport={"width": size[0], "height": size[1]}, locale=locale)
         )
         page = contexts[-1].new_page()
-        page.set_default_timeout(15_000)
+        page.set_default_timeout(1000 * LONG_S)
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.goto(panel.url)
         page.wait_for_selector(ready)

@@ -15,16 +15,18 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import connect
 
 from kfx import clock, presets
-from kfx.panel import door, messages
+from kfx.panel import door, messages, sockets
 from kfx.panel.eight import Eight
 from kfx.panel.limits import Bucket
 from kfx.panel.roles import MISS_S, MISSES, Roles, Waiting
 from kfx.panel.thumbnails import SETTLED, Thumbnails
-from kfx.panel.viewer import Viewer
+from kfx.panel.viewer import Viewer, steps
 from kfx.panel.watching import understood
 from kfx.presets import packing
 from tests.panel.crowd import crowd
 from tests.panel.shows import GRAIN, rolling
+from tests.waiting import LONG_S
+from tests.waiting import until as eventually
 
 KINDS = {"hello", "tree", "minute", "people"}
 
@@ -38,36 +40,36 @@ def show(tmp_path_factory):
 
 @contextlib.contextmanager
 def control(panel, **headers):
-    with connect(f"ws://127.0.0.1:{panel.port}/control", additional_headers=headers) as one:
+    url = f"ws://127.0.0.1:{panel.port}/control"
+    # Without pings of its own, which go astray among two hundred clients in this very process.
+    with connect(url, additional_headers=headers, ping_interval=None) as one:
         yield one
 
 
 def until(socket, kind, wanted=lambda said: True):
     """The first message of a kind that is wanted."""
-    deadline = clock.now() + 10.0
+    deadline = clock.now() + LONG_S
     while clock.now() < deadline:
-        said = json.loads(socket.recv(timeout=10.0))
+        said = json.loads(socket.recv(timeout=LONG_S))
         if said["t"] == kind and wanted(said):
             return said
     raise AssertionError(f"no {kind}")
 
 
+def tells(*what):
+    """Whether a message tells of this address, or of this value there."""
+    return lambda said: list(what) in [one[: len(what)] for one in said["c"]]
+
+
 def until_closed(socket, answer=None):
     """The server closes the socket before long, whatever it still sends."""
-    deadline = clock.now() + 10.0
+    deadline = clock.now() + LONG_S
     with contextlib.suppress(ConnectionClosed):
         while clock.now() < deadline:
-            data = socket.recv(timeout=10.0)
+            data = socket.recv(timeout=LONG_S)
             if answer:
                 socket.send(answer(data))
     assert socket.protocol.state.name != "OPEN"
-
-
-def eventually(true):
-    deadline = clock.now() + 10.0
-    while not true() and clock.now() < deadline:
-        clock.pause(0.01)
-    assert true()
 
 
 def tell(socket, **message):
@@ -97,7 +99,7 @@ def test_a_page_is_told_all_it_is_built_from(show):
     with control(panel) as one:
         said = {}
         while KINDS - said.keys():
-            message = json.loads(one.recv(timeout=10.0))
+            message = json.loads(one.recv(timeout=LONG_S))
             said[message["t"]] = message
     assert said["hello"]["role"] == "operator"
     addresses = [row["a"] for row in said["tree"]["parameters"]]
@@ -112,8 +114,8 @@ def test_what_one_page_sets_all_pages_see_and_whose_it_was(show):
         until(other, "tree")
         tell(one, t="set", a=GRAIN, v=0.125)
         for page in (one, other):
-            said = until(page, "set", lambda said: said["c"][-1][0] == GRAIN)
-            assert said["c"][-1] == [GRAIN, 0.125, name]
+            said = until(page, "set", tells(GRAIN))
+            assert [GRAIN, 0.125, name] in said["c"]
         assert until(other, "steps")["steps"][0] > 0
     assert desk.get(GRAIN) == 0.125
 
@@ -149,11 +151,11 @@ def test_a_look_is_saved_under_a_name_and_loaded(show):
         tell(one, t="do", what="save", name="mine 1", overwrite=False)
         assert until(one, "exists")["name"] == "mine 1"
         tell(one, t="set", a=GRAIN, v=0.01)
-        until(one, "set", lambda said: said["c"][-1][0] == GRAIN)
+        until(one, "set", tells(GRAIN))
         tell(one, t="do", what="differences")
         assert any("grain" in row[0] for row in until(one, "differences")["rows"])
         tell(one, t="do", what="load", name="mine 1", seconds=0.5)
-        until(one, "set", lambda said: said["c"][-1][0] == GRAIN)
+        until(one, "set", tells(GRAIN))
         assert desk.get(GRAIN) == kept
         assert desk.preset.name == "mine 1"
     answer = httpx.get(f"{panel.url}library").json()
@@ -208,10 +210,10 @@ def test_panic_and_modes_work(show):
     with control(panel) as one:
         until(one, "tree")
         tell(one, t="set", a="/kfx/v1/panic", v=True)
-        until(one, "set", lambda said: ["/kfx/v1/mode", "clean"] in [c[:2] for c in said["c"]])
+        until(one, "set", tells("/kfx/v1/mode", "clean"))
         assert switches.shown == "clean"
         tell(one, t="set", a="/kfx/v1/mode", v="live")
-        until(one, "set", lambda said: ["/kfx/v1/mode", "live"] in [c[:2] for c in said["c"]])
+        until(one, "set", tells("/kfx/v1/mode", "live"))
 
 
 def test_the_picture_comes_in_the_size_asked_for_with_its_plate(show):
@@ -219,7 +221,7 @@ def test_the_picture_comes_in_the_size_asked_for_with_its_plate(show):
     with connect(f"ws://127.0.0.1:{panel.port}/picture", max_size=2**22) as one:
         one.send(json.dumps({"width": 300, "plate": True, "faces": True}))
         for _ in range(10):
-            head, parts = picture_of(one.recv(timeout=10.0))
+            head, parts = picture_of(one.recv(timeout=LONG_S))
             one.send(str(head["n"]))
             if len(parts) == 2:
                 break
@@ -232,34 +234,37 @@ def test_the_picture_comes_in_the_size_asked_for_with_its_plate(show):
         assert 0 <= top < 100 / 360 < bottom < 1
         numbers = []
         for _ in range(5):
-            head, _ = picture_of(one.recv(timeout=10.0))
+            head, _ = picture_of(one.recv(timeout=LONG_S))
             one.send(str(head["n"]))
             numbers.append(head["n"])
-        assert numbers == sorted(set(numbers))
+        shown = [one for one in numbers if one > 0]  # below 0 are empty ones that ask the way
+        assert shown == sorted(set(shown))
 
 
 def test_a_viewer_who_says_nothing_gets_two_pictures_and_no_more(show):
     panel, _, _ = show
     with connect(f"ws://127.0.0.1:{panel.port}/picture", max_size=2**22) as one:
-        came = [picture_of(one.recv(timeout=10.0)) for _ in range(3)]
+        came = [picture_of(one.recv(timeout=LONG_S)) for _ in range(3)]
         with pytest.raises(TimeoutError):
             one.recv(timeout=0.3)
     # The first is empty, to be answered at once: it asks how long the way is.
     assert [(head["n"] > 0, len(parts)) for head, parts in came] == [(False, 0)] + [(True, 1)] * 2
 
 
-def test_many_viewers_share_what_is_encoded(show):
+def test_many_viewers_share_what_is_encoded(show, monkeypatch):
     panel, _, _ = show
+    # A line that stalls gets smaller pictures, which no other viewer wants.
+    monkeypatch.setattr(Viewer, "step", lambda self, full: steps(self.width, full)[0])
     with contextlib.ExitStack() as stack:
         url = f"ws://127.0.0.1:{panel.port}/picture"
         viewers = [stack.enter_context(connect(url, max_size=2**22)) for _ in range(6)]
-        before = panel.pictures.encoded, panel.pictures.count
+        count, encoded = panel.pictures.count, panel.pictures.encoded
         for _ in range(4):
             for one in viewers:
-                head, _ = picture_of(one.recv(timeout=10.0))
+                head, _ = picture_of(one.recv(timeout=LONG_S))
                 one.send(str(head["n"]))
-        made = panel.pictures.encoded - before[0]
-        written = panel.pictures.count - before[1]
+        made = panel.pictures.encoded - encoded
+        written = panel.pictures.count - count
     assert made <= written + 1  # once a picture, not once a viewer
 
 
@@ -344,7 +349,7 @@ def test_raw_nonsense_on_the_port_harms_nothing(show):
     panel, _, _ = show
     for data in (b"\x00" * 500, b"GET / HTTP/9\r\n\r\n", b"\x16\x03\x01\x02\x00", b"A" * 70_000):
         with (
-            socket.create_connection(("127.0.0.1", panel.port), timeout=5) as one,
+            socket.create_connection(("127.0.0.1", panel.port), timeout=LONG_S) as one,
             contextlib.suppress(OSError),
         ):
             one.sendall(data)
@@ -359,7 +364,7 @@ def test_lan_devices_pair_look_and_change_nothing(tmp_path, monkeypatch):
     with rolling(tmp_path, host="0.0.0.0", tokens=tmp_path / "tokens.json") as (panel, desk, _):
         base = f"http://127.0.0.1:{panel.port}/"
         with control(panel) as one, pytest.raises(ConnectionClosed) as closed:
-            one.recv(timeout=10.0)
+            one.recv(timeout=LONG_S)
         assert closed.value.rcvd.code == 4401
         assert httpx.get(f"{base}library").status_code == 401
         assert httpx.post(f"{base}pair", json={"code": "x"}).status_code == 403
@@ -390,7 +395,7 @@ def test_lan_devices_pair_look_and_change_nothing(tmp_path, monkeypatch):
             with connect(
                 f"ws://127.0.0.1:{panel.port}/picture", additional_headers=cookie, max_size=2**22
             ) as pictures:
-                picture_of(pictures.recv(timeout=10.0))
+                picture_of(pictures.recv(timeout=LONG_S))
                 (device,) = panel.roles.devices
                 panel.roles.revoke(device.id)
                 panel._changed()
@@ -579,31 +584,31 @@ def test_a_crowd_of_two_hundred_never_reaches_the_show(tmp_path):
         chain, before = desk.preset.chain, panel.pictures.count
 
         def come():
-            for _ in range(8):  # on a busy machine they need more than one stretch to get in
+            end = clock.now() + LONG_S  # on a busy machine they need many stretches to get in
+            while not panel.garbage and clock.now() < end:
                 asyncio.run(crowd(panel.port, CROWD_S))
-                if panel.garbage:
-                    return
 
         around = threading.Thread(target=come)
         around.start()
         for i in range(5):
             tell(operator, t="set", a=GRAIN, v=i / 100)
-            until(operator, "set", lambda said, i=i: [GRAIN, i / 100] in [c[:2] for c in said["c"]])
+            until(operator, "set", tells(GRAIN, i / 100))
         around.join()
         assert panel.pictures.count > before + 10
         assert panel._door.sockets <= door.MOST_SOCKETS
         eventually(lambda: panel._door.sockets == 1)
-        assert panel.garbage > 0
+        eventually(lambda: panel.garbage > 0)
         assert [link.effect for link in desk.preset.chain] == [link.effect for link in chain]
         assert desk.get(GRAIN) == 0.04
 
 
-def test_who_comes_too_often_is_not_listened_to(tmp_path):
+def test_who_comes_too_often_is_not_listened_to(tmp_path, monkeypatch):
+    monkeypatch.setattr(sockets, "RATE", 0.5)  # on a busy machine nobody comes often
     with rolling(tmp_path) as (panel, _, _), control(panel) as operator:
         until(operator, "tree")
         refused = 0
         for _ in range(200):
-            with socket.create_connection(("127.0.0.1", panel.port), timeout=5) as one:
+            with socket.create_connection(("127.0.0.1", panel.port), timeout=LONG_S) as one:
                 try:
                     one.sendall(b"GET /icon.svg HTTP/1.0\r\nHost: localhost\r\n\r\n")
                     refused += not one.recv(100)
@@ -611,4 +616,4 @@ def test_who_comes_too_often_is_not_listened_to(tmp_path):
                     refused += 1
         assert refused > 50
         tell(operator, t="set", a=GRAIN, v=0.07)
-        until(operator, "set", lambda said: said["c"][-1][:2] == [GRAIN, 0.07])
+        until(operator, "set", tells(GRAIN, 0.07))

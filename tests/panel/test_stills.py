@@ -13,7 +13,9 @@ from kfx import effects, presets
 from kfx.panel import ahead, stills
 from kfx.panel.ahead import Ahead
 from tests.panel.shows import rolling
-from tests.panel.test_server import control, eventually, until
+from tests.panel.test_server import control, until
+from tests.waiting import LONG_S
+from tests.waiting import until as eventually
 
 LOOK = """version = 1
 [[chain]]
@@ -58,7 +60,7 @@ def test_it_ends_with_the_panel(tmp_path, monkeypatch):
     watching.start()
     assert not gone.is_set()
     os.close(write)
-    watching.join(5)
+    watching.join(LONG_S)
     assert gone.is_set()
     os.close(read)
 

@@ -10,6 +10,7 @@ from kfx.panel.viewer import IN_FLIGHT, Viewer, steps
 from tests.panel.crowd import picture_number
 from tests.panel.radio import Air, Radio
 from tests.panel.shows import rolling
+from tests.waiting import LONG_S
 
 BYTES = 110_000  # of a face, 1280 wide, at best quality
 FULL = 1280
@@ -129,7 +130,7 @@ def test_through_a_stalled_socket_no_more_than_two_old_pictures_come(tmp_path):
         ):
 
             async def take():
-                number = picture_number(await asyncio.wait_for(one.recv(), 10.0))
+                number = picture_number(await asyncio.wait_for(one.recv(), LONG_S))
                 await one.send(str(number))
                 return number if number > 0 else await take()
 

@@ -11,6 +11,7 @@ from kfx import presets
 from kfx.engine.desk.tree import CHAIN, Parameter
 from kfx.errors import KfxError, UsageError
 from tests.desks import FILM, Heard, desk_of
+from tests.waiting import LONG_S
 
 GRAIN = "/kfx/v1/chain/1/film/grain"
 
@@ -93,7 +94,7 @@ def test_a_listener_that_hangs_holds_nobody_up_and_hears_the_last_value(desk):
 
     def slow(change):
         seen.append(change.value)
-        go.wait(5.0)
+        go.wait(LONG_S)
         if change.value == 0.2:
             last.set()
 
@@ -103,7 +104,7 @@ def test_a_listener_that_hangs_holds_nobody_up_and_hears_the_last_value(desk):
         desk.set(GRAIN, i / 1000)
     quick.until(GRAIN)
     go.set()
-    assert last.wait(5.0)
+    assert last.wait(LONG_S)
     assert len(seen) < 200
 
 

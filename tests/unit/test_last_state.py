@@ -2,7 +2,7 @@
 
 import pytest
 
-from kfx import clock, presets
+from kfx import presets
 from kfx.cli import live_again
 from kfx.engine.desk import last_state
 from kfx.engine.desk.session import Inputs, Session
@@ -12,6 +12,7 @@ from kfx.sinks.vcam_link import FOLDER_VARIABLE
 from kfx.types import Frame
 from tests.desks import FakeLook
 from tests.faces import picture
+from tests.waiting import until
 
 LOOK = """version = 1
 seed = 7
@@ -176,11 +177,7 @@ def test_it_is_written_all_along_and_only_under_a_supervisor(tmp_path, monkeypat
     session = Session(Inputs(), switches, extras=begins)
     session.begin(FakeLook(NONE))
     switches.panic()
-    for _ in range(200):
-        left = last_state.left(tmp_path)
-        if left and left.mode == "clean":
-            break
-        clock.pause(0.02)
+    until(lambda: (left := last_state.left(tmp_path)) and left.mode == "clean")
     session.close()
     left = last_state.left(tmp_path)
     assert left is not None

@@ -6,6 +6,7 @@ import pytest
 
 from kfx.engine.mailbox import Closed, Mailbox
 from kfx.errors import Overflow
+from tests.waiting import LONG_S
 
 
 def test_newest_wins_and_drops_are_counted():
@@ -59,5 +60,5 @@ def test_close_frees_a_waiting_writer():
     thread = threading.Thread(target=box.put, args=(2,))
     thread.start()
     box.close(discard=True)
-    thread.join(5)
+    thread.join(LONG_S)
     assert not thread.is_alive()

@@ -14,6 +14,7 @@ import pytest
 from kfx import sinks
 from kfx.types import Frame, Shot, StreamInfo, Tick
 from tests.unit.test_sink_preview import free_port
+from tests.waiting import LONG_S
 
 SIZE = (960, 540)
 PICTURE, PLATE = (200, 40, 120), (10, 200, 30)
@@ -61,7 +62,7 @@ def page():
 
 def wait_for(page, what: dict[tuple[int, int], tuple[int, int, int]]) -> None:
     """Until the page shows these colours at these points."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + LONG_S
     while True:
         data = np.frombuffer(page.screenshot(type="png"), np.uint8)
         seen = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1]

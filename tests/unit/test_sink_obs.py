@@ -9,6 +9,7 @@ import json
 import mmap
 import socket
 import struct
+import subprocess
 import sys
 import threading
 import types
@@ -25,6 +26,7 @@ from kfx.sinks.obs_ring import HEADER, SLOTS, Ring
 from kfx.types import Frame, Shot, StreamInfo, Tick
 from tests.conftest import ROOT
 from tests.unit.test_sink_preview import free_port, next_picture
+from tests.waiting import LONG_S, until
 
 SIZE = (64, 48)
 STREAM = StreamInfo(size=SIZE, rate=Fraction(30), live=True)
@@ -47,7 +49,7 @@ class Reader:
     """What the script does, in few words."""
 
     def __init__(self, port: int) -> None:
-        self.link = socket.create_connection(("127.0.0.1", port), timeout=3)
+        self.link = socket.create_connection(("127.0.0.1", port), timeout=LONG_S)
         self.link.sendall(f"GET /frames HTTP/1.0\r\nHost: 127.0.0.1:{port}\r\n\r\n".encode())
         self.lines = self.link.makefile("rb")
         while self.lines.readline().strip():
@@ -82,7 +84,7 @@ def reading(port: int):
 
 
 def ask(sink, method: str, path: str, **headers: str) -> tuple[int, object]:
-    link = http.client.HTTPConnection("127.0.0.1", sink.port, timeout=3)
+    link = http.client.HTTPConnection("127.0.0.1", sink.port, timeout=LONG_S)
     link.request(method, path, headers={k.replace("_", "-"): v for k, v in headers.items()})
     answer = link.getresponse()
     body = answer.read()
@@ -159,7 +161,7 @@ def test_mjpeg_for_several(sink) -> None:
     import urllib.request
 
     sink.write(shot(200))
-    streams = [urllib.request.urlopen(sink.url + "stream", timeout=3) for _ in range(2)]
+    streams = [urllib.request.urlopen(sink.url + "stream", timeout=LONG_S) for _ in range(2)]
     for stream in streams:
         assert abs(int(next_picture(stream)[24, 32, 0]) - 200) < 8
         stream.close()
@@ -249,7 +251,7 @@ def test_other_machines_may_look_and_press_nothing() -> None:
             pytest.skip("this machine is in no network")
         own = probe.getsockname()[0]
     with sinks.open(f"obs:{free_port()}?host=0.0.0.0", STREAM) as sink:
-        link = http.client.HTTPConnection(own, sink.port, timeout=3)
+        link = http.client.HTTPConnection(own, sink.port, timeout=LONG_S)
         link.request("POST", "/panic")
         assert link.getresponse().status == 403
         link.close()
@@ -317,10 +319,10 @@ def test_the_script_reads_loses_and_finds_a_show(script) -> None:
                 sent = shot(value, alpha=100)
                 sink.write(sent)
                 while not any(p is not None and p[24, 32, 0] == value for p in script.LIBOBS.shown):
-                    assert script.LIBOBS.came.acquire(timeout=5)
+                    assert script.LIBOBS.came.acquire(timeout=LONG_S)
                 assert (script.LIBOBS.shown[-1] == sent.pixels).all()
             while script.LIBOBS.shown[-1] is not None:  # empty again after HOLD_S
-                assert script.LIBOBS.came.acquire(timeout=5)
+                assert script.LIBOBS.came.acquire(timeout=LONG_S)
     finally:
         feed.stop()
     assert not feed.is_alive()
@@ -383,13 +385,12 @@ def test_the_script_starts_and_stops_kfx(script, said) -> None:
     first = script.State.kfx
     script.start_kfx()  # a second press does nothing
     assert script.State.kfx is first
-    for _ in range(500):
+
+    def told() -> bytes:
         script.State.log.seek(0)
-        if told := script.State.log.read():
-            break
-        first.poll()
-        threading.Event().wait(0.01)
-    assert told.split() == b"live -i camera:1 -p ballad_film -o obs:9 --fps 60".split()
+        return script.State.log.read()
+
+    assert until(told).split() == b"live -i camera:1 -p ballad_film -o obs:9 --fps 60".split()
     script.stop_kfx()
     assert first.returncode is not None
     script.look_after_kfx()
@@ -400,7 +401,7 @@ def test_the_script_tells_why_kfx_ended(script, said) -> None:
     words = "import sys; sys.exit('camera:0: is in use')"
     use(script, command=f'"{sys.executable}" -c "{words}"')
     script.start_kfx()
-    script.State.kfx.wait(10)
+    script.State.kfx.wait(LONG_S)
     script.look_after_kfx()
     assert len(said) == 1
     assert "kfx has ended with 1" in said[0]
@@ -436,12 +437,14 @@ def test_the_scripts_buttons_reach_the_show(script, said, sink) -> None:
     assert said[-1] == "kfx isn't there: nothing to set to clean"
 
 
-def test_the_script_knows_presets_before_the_show(script, said, sink) -> None:
+def test_the_script_knows_presets_before_the_show(script, said, sink, monkeypatch) -> None:
     use(script, port=sink.port, command="no-such-kfx")
     assert "supernova" in script.preset_names()
     sink.close()
     assert script.preset_names() == ["supernova"]  # what is set
     use(script, port=sink.port, command=f'"{sys.executable}" -m kfx', preset="mine")
+    run = subprocess.run  # OBS waits three seconds, which is too short for a busy machine
+    monkeypatch.setattr(subprocess, "run", lambda *a, **k: run(*a, **k | {"timeout": LONG_S}))
     assert "ballad_film" in script.preset_names()
 
 

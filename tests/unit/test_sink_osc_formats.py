@@ -8,8 +8,6 @@ from __future__ import annotations
 import math
 import shutil
 import struct
-import subprocess
-import time
 from dataclasses import replace
 from fractions import Fraction
 from types import MappingProxyType
@@ -26,7 +24,7 @@ from kfx.canonical import LEFT_IRIS, RIGHT_IRIS, canonical
 from kfx.sinks.osc import FORMATS, facecap, faceosc, ifacialmocap, pose
 from kfx.tracking.pose import yaw_pitch_roll
 from kfx.types import Face, Frame, Shot, StreamInfo, Tick
-from tests.unit.test_sink_osc import free_port, rotation
+from tests.unit.test_sink_osc import dumped, free_port, rotation
 
 STREAM = StreamInfo(size=(640, 360), rate=Fraction(30000, 1001))
 TURN = rotation(0.2, -0.35, 0.15)  # down, to the subject's left, to the subject's left shoulder
@@ -494,17 +492,13 @@ def test_nothing_but_finite_numbers_leaves(drawn: list[tuple[int, float, float, 
 @pytest.mark.skipif(not shutil.which("oscdump"), reason="needs oscdump (apt install liblo-tools)")
 def test_oscdump_reads_every_osc_format() -> None:
     port = free_port()
-    with subprocess.Popen(
-        ["stdbuf", "-oL", "oscdump", str(port)], stdout=subprocess.PIPE, text=True
-    ) as dump:
-        time.sleep(0.5)
+
+    def send() -> None:
         for form in ("vmc&names=perfectsync", "facecap", "faceosc"):
             with sinks.open(f"osc://127.0.0.1:{port}?format={form}", STREAM) as sink:
                 sink.write(shot(head(jawOpen=0.5)))
-        time.sleep(0.5)
-        dump.terminate()
-        lines = [line.split(" ", 2)[1:] for line in dump.communicate(timeout=5)[0].splitlines()]
-    said = {" ".join(words) for words in lines}
+
+    said = {" ".join(line.split(" ", 2)[1:]).strip() for line in dumped(port, send, " /raw f")}
     assert '/VMC/Ext/Blend/Val sf "JawOpen" 0.500000' in said
     assert "/VMC/Ext/OK iiii 1 3 0 1" in said
     assert any(line.startswith("/VMC/Ext/Blend/Apply") for line in said)

@@ -17,6 +17,7 @@ import pytest
 from kfx import sinks
 from kfx.errors import UsageError
 from kfx.types import Frame, Shot, StreamInfo, Tick
+from tests.waiting import LONG_S, until
 
 STREAM = StreamInfo(size=(64, 48), rate=Fraction(30), live=True)
 
@@ -50,7 +51,7 @@ def next_picture(stream) -> np.ndarray:
 
 
 def get(port: int, path: str, **headers: str) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LONG_S)
     connection.request("GET", path, headers={k.replace("_", "-"): v for k, v in headers.items()})
     answer = connection.getresponse()
     answer.read()
@@ -60,52 +61,52 @@ def get(port: int, path: str, **headers: str) -> http.client.HTTPResponse:
 
 @pytest.mark.parametrize("flipped", [False, True])
 def test_the_newest_picture_is_shown(sink, flipped: bool) -> None:
-    with urllib.request.urlopen(sink.url + "stream", timeout=3) as stream:
+    with urllib.request.urlopen(sink.url + "stream", timeout=LONG_S) as stream:
         for rgb in ((255, 0, 0), (0, 255, 0), (10, 20, 200)):
             sink.write(shot(rgb, flipped))
-            end = time.monotonic() + 3
-            while np.abs(next_picture(stream)[40, 40].astype(int) - rgb).max() > 12:
-                assert time.monotonic() < end
+
+            def shown(rgb: tuple[int, int, int] = rgb) -> bool:
+                return np.abs(next_picture(stream)[40, 40].astype(int) - rgb).max() <= 12
+
+            until(shown)
         sink.write(shot(rgb))
         assert next_picture(stream)[2, 2].min() > 240  # the bar is at the top
 
 
 def test_page_and_state(sink) -> None:
-    with urllib.request.urlopen(sink.url, timeout=3) as answer:
+    with urllib.request.urlopen(sink.url, timeout=LONG_S) as answer:
         page = answer.read().decode()
     assert "/picture" in page
     assert "http" not in page.replace("http-equiv", "")  # nothing is loaded from elsewhere
+    began = time.monotonic()
     for _ in range(30):
         sink.write(shot((1, 2, 3)))
         time.sleep(0.02)
-    with urllib.request.urlopen(sink.url + "state", timeout=3) as answer:
+    rate = 30 / (time.monotonic() - began)  # 50 on a machine with nothing else to do
+    with urllib.request.urlopen(sink.url + "state", timeout=LONG_S) as answer:
         state = json.load(answer)
     assert state["size"] == [64, 48]
-    assert 20 < state["fps"] < 60
+    assert 0.5 * rate < state["fps"] < 1.2 * rate
 
 
 def test_nothing_is_encoded_while_nobody_watches(sink, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "imencode", lambda *_: pytest.fail("encoded"))
     picture = shot((1, 2, 3))
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(1000):
         sink.write(picture)
-    each_us = (time.perf_counter() - began) * 1e3
+    each_us = (time.thread_time() - began) * 1e3
     print(f"preview write: {each_us:.1f} µs")
     assert each_us < 50
 
 
 def test_viewers_leave_without_a_trace(sink, capfd: pytest.CaptureFixture[str]) -> None:
     for _ in range(3):
-        stream = urllib.request.urlopen(sink.url + "stream", timeout=3)
+        stream = urllib.request.urlopen(sink.url + "stream", timeout=LONG_S)
         sink.write(shot((1, 2, 3)))
         next_picture(stream)
         stream.close()
-    end = time.monotonic() + 5
-    while sink.viewers:
-        sink.write(shot((1, 2, 3)))
-        assert time.monotonic() < end
-        time.sleep(0.02)
+    until(lambda: [sink.write(shot((1, 2, 3))), not sink.viewers][1])
     sink.close()
     assert capfd.readouterr() == ("", "")
 
@@ -118,10 +119,10 @@ def test_close_ends_open_streams_and_a_new_show_takes_the_port() -> None:
             assert sink.url == f"http://127.0.0.1:{port}/"
             shows.add(sink.state()["show"])
             sink.write(shot((1, 2, 3)))
-            stream = urllib.request.urlopen(sink.url + "stream", timeout=3)
+            stream = urllib.request.urlopen(sink.url + "stream", timeout=LONG_S)
             next_picture(stream)
             began = time.monotonic()
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < LONG_S
         stream.read()
         stream.close()
     assert len(shows) == 2  # so an open tab loads the new stream
@@ -138,7 +139,7 @@ def test_a_stuck_viewer_does_not_hold_up_close() -> None:
                 time.sleep(0.02)
             began = time.monotonic()
             sink.close()
-            assert time.monotonic() - began < 4
+            assert time.monotonic() - began < LONG_S  # it would wait for as long as it is
     assert not [t for t in threading.enumerate() if t.name == "kfx-preview"]
 
 
@@ -169,7 +170,7 @@ def test_no_port(spec: str) -> None:
 
 def picture(port: int, query: str) -> tuple[int, list[np.ndarray]]:
     """Count and RGB pictures of one answer of /picture."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=LONG_S)
     connection.request("GET", "/picture?" + query)
     answer = connection.getresponse()
     lengths = [int(n) for n in answer.headers["X-Kfx-Lengths"].split(",")]

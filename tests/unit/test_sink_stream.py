@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import socket
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 from fractions import Fraction
+from functools import partial
 
 import av
 import numpy as np
@@ -19,6 +21,7 @@ from kfx.errors import KfxError, UsageError
 from kfx.sinks import stream_carrier, stream_roads, stream_url
 from kfx.types import Frame, Shot, StreamInfo, Tick
 from tests.unit.test_sink_preview import free_port
+from tests.waiting import LONG_S, until
 
 SIZE = (160, 96)
 RATE = 30
@@ -59,7 +62,7 @@ class Show:
 
 def first_pictures(url: str, format: str | None, count: int = 3, **options: str) -> list:
     """RGBA of what another FFmpeg than the sink's encoder reads, tried for some seconds."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + LONG_S
     options = {"analyzeduration": "300000"} | options
     while True:
         try:
@@ -110,17 +113,21 @@ def test_nut_with_nobody_there_encodes_nothing(monkeypatch) -> None:
         assert sink.readers == 0
 
 
-def test_a_slow_reader_skips_and_holds_nobody_up() -> None:
+def test_a_slow_reader_skips_and_holds_nobody_up(monkeypatch) -> None:
+    monkeypatch.setattr(stream_roads, "TIMEOUT_S", LONG_S)
     big = StreamInfo(size=(1280, 720), rate=Fraction(30), live=True)
     pixels = np.zeros((720, 1280, 4), np.uint8)
     port = free_port()
     with sinks.open(f"nut://127.0.0.1:{port}", big) as sink:
         with socket.create_connection(("127.0.0.1", port)):  # never reads
+            until(lambda: sink.readers)
             began = time.monotonic()
             for i in range(100):
                 frame = Frame(pixels, 0, Fraction(0), 0.0)
                 sink.write(Shot(pixels, Tick(i, i / 30, 1 / 30, frame)))
-            assert time.monotonic() - began < 2.0  # and not the seconds its socket stays full
+            assert (
+                time.monotonic() - began < LONG_S / 2
+            )  # and not the seconds its socket stays full
         sink.close()
     assert not [t for t in threading.enumerate() if t.name.startswith("kfx-nut")]
 
@@ -128,8 +135,7 @@ def test_a_slow_reader_skips_and_holds_nobody_up() -> None:
 def test_nut_calls_a_reader_that_listens_and_finds_it_again() -> None:
     port = free_port()
     with Show(f"nut://127.0.0.1:{port}?mode=caller") as show:
-        while not show.sink.warnings:
-            time.sleep(0.01)
+        until(lambda: show.sink.warnings)
         assert show.sink.warnings[0].startswith("no connection (Connection refused)")
         for _ in range(2):
             found = first_pictures(f"tcp://127.0.0.1:{port}?listen=1", "nut")
@@ -159,7 +165,7 @@ def test_publishing_to_a_server(scheme: str) -> None:
     """FFmpeg's own listening mode is the server."""
     port = free_port()
     url = f"{scheme}://127.0.0.1:{port}/live/kfx"
-    listens = {"rtsp": {"rtsp_flags": "listen", "listen_timeout": "5"}, "rtmp": {"listen": "1"}}[
+    listens = {"rtsp": {"rtsp_flags": "listen", "listen_timeout": "30"}, "rtmp": {"listen": "1"}}[
         scheme
     ]
     with Show(url):
@@ -178,12 +184,8 @@ def test_srt_listener() -> None:
         command = [ffmpeg, "-loglevel", "error", "-nostdin", "-analyzeduration", "300000"]
         command += ["-i", f"srt://127.0.0.1:{port}"]
         command += ["-frames:v", "2", "-f", "rawvideo", "-pix_fmt", "rgba", "-"]
-        end = time.monotonic() + 15
-        data = b""
-        while not data:
-            assert time.monotonic() < end
-            data = subprocess.run(command, capture_output=True, timeout=15).stdout
-            time.sleep(0.1)
+        run = partial(subprocess.run, capture_output=True, timeout=LONG_S)
+        data = until(lambda: run(command).stdout)
     check_colours(np.frombuffer(data, np.uint8)[-SIZE[0] * SIZE[1] * 4 :].reshape(96, 160, 4))
 
 
@@ -193,15 +195,14 @@ def test_no_ffmpeg_for_srt(monkeypatch) -> None:
         sinks.open("srt://10.0.0.5:9000?passphrase=0123456789", STREAM)
 
 
-def test_a_server_that_is_not_there_costs_nothing_and_is_said_once() -> None:
+def test_a_server_that_is_not_there_costs_nothing_and_is_said_once(monkeypatch) -> None:
+    from kfx.sinks import stream
+
+    monkeypatch.setattr(stream, "RETRY_S", LONG_S)
     port = free_port()
     with sinks.open(f"rtsp://user:secret@127.0.0.1:{port}/kfx", STREAM) as sink:
-        end = time.monotonic() + 10
-        index = 0
-        while not sink.warnings:
-            sink.write(shot(index := index + 1))
-            time.sleep(0.01)
-            assert time.monotonic() < end
+        index = itertools.count()
+        until(lambda: [sink.write(shot(next(index))), sink.warnings][1])
         before = sink.dropped
         for i in range(50):
             sink.write(shot(i))
@@ -227,10 +228,7 @@ def test_a_receiver_that_takes_nothing_is_given_up_and_tried_again(monkeypatch) 
     monkeypatch.setattr(stream, "STALL_S", 0.05)
     monkeypatch.setattr(stream, "RETRY_S", 0.01)
     with sinks.open("rtsp://127.0.0.1:1/kfx", STREAM) as sink:
-        end = time.monotonic() + 5
-        while Stuck.closed < 2:
-            sink.write(shot(0))
-            assert time.monotonic() < end
+        until(lambda: [sink.write(shot(0)), Stuck.closed >= 2][1])
         assert sink.warnings == [
             "no connection (nothing taken for 0.05 s); tried again every second"
         ]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 import types
 from fractions import Fraction
 
@@ -14,6 +13,7 @@ import pytest
 from kfx import sinks
 from kfx.errors import KfxError
 from kfx.types import Frame, Shot, StreamInfo, Tick
+from tests.waiting import until
 
 STREAM = StreamInfo(size=(64, 48), rate=Fraction(30), live=True)
 PIXELS = np.arange(48 * 64 * 4, dtype=np.uint8).reshape(48, 64, 4)[::-1]
@@ -87,10 +87,7 @@ def test_spout(fake_textures) -> None:
     fake_textures("win32")
     with sinks.open("spout:Stage", STREAM) as sink:
         sink.write(SHOT)
-        end = time.monotonic() + 5
-        while not FakeSpout.last.pictures:
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        until(lambda: FakeSpout.last.pictures)
     sink.close()
     sender = FakeSpout.last
     assert (sender.pictures[0] == PIXELS).all()
@@ -103,11 +100,7 @@ def test_spout_without_a_context_and_one_that_refuses(fake_textures, monkeypatch
     fake_textures("win32")
     monkeypatch.setattr(FakeSpout, "accepts", False)
     with sinks.open("spout", STREAM) as sink:
-        end = time.monotonic() + 5
-        while len(FakeSpout.last.pictures) < 3:
-            sink.write(SHOT)
-            assert time.monotonic() < end
-            time.sleep(0.01)
+        until(lambda: [sink.write(SHOT), len(FakeSpout.last.pictures) >= 3][1])
         assert len(sink.warnings) == 1
     monkeypatch.setattr(FakeSpout, "context", False)
     with pytest.raises(KfxError, match=r"Spout can't start \(no OpenGL context\)"):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import queue
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from fractions import Fraction
+from multiprocessing import Pipe
 from multiprocessing.connection import Listener
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,10 +23,20 @@ import pytest
 
 from kfx import sinks
 from kfx.errors import KfxError
-from kfx.sinks import slate, v4l2, vcam, vcam_child, vcam_device, vcam_link, vcam_setup
+from kfx.sinks import (
+    slate,
+    v4l2,
+    vcam,
+    vcam_child,
+    vcam_device,
+    vcam_link,
+    vcam_process,
+    vcam_setup,
+)
 from kfx.sinks.slate import BACKGROUND
 from kfx.sinks.vcam import REMEDIES, VcamSink
 from kfx.types import Frame, Shot, StreamInfo, Tick
+from tests.waiting import LONG_S, until
 
 SHIM = Path(__file__).parents[2] / "../shared/tools/vcamshim.c"
 FAKES = Path(__file__).parents[1] / "fakes"
@@ -59,21 +72,15 @@ def last(log: Path) -> int | None:
     return seen[-1][1] if seen else None
 
 
-def until(condition, timeout_s: float = 8.0) -> None:
-    end = time.monotonic() + timeout_s
-    while not condition():
-        assert time.monotonic() < end, "timed out"
-        time.sleep(0.01)
-
-
 def test_frames_arrive_and_close_ends_at_once(log: Path) -> None:
     with sinks.open("vcam", stream()) as sink:
         assert (sink.device, sink.native) == ("Fake Camera", "I420")
         for value in (10, 20, 30):
             sink.write(shot(value, flipped=value == 20))
             until(lambda value=value: value in [p[1] for p in pictures(log)])
-        began = time.monotonic()
-    assert time.monotonic() - began < 1.0
+        process = child_pid(log)
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
     assert log.read_text().startswith("open ")
     assert log.read_text().endswith("close\n")
     assert {p[1:] for p in pictures(log)} == {(0, 0, 0), *((v, 255 - v, 7) for v in (10, 20, 30))}
@@ -84,8 +91,8 @@ def test_the_picture_is_repeated_at_the_rate_of_the_stream(log: Path) -> None:
     with sinks.open("vcam", stream(rate=50)) as sink:
         sink.write(shot(99))
         until(lambda: len(pictures(log)) > 60)
-    times = [p[0] for p in pictures(log)][5:]
-    assert 40 < (len(times) - 1) / (times[-1] - times[0]) < 60
+    steps = np.diff([p[0] for p in pictures(log)][5:])
+    assert 1 / 60 < np.median(steps) < 1 / 40  # a busy machine delays some of them
     assert last(log) == 99
 
 
@@ -94,7 +101,6 @@ def test_a_slow_camera_gets_the_newest_shot(log: Path, monkeypatch: pytest.Monke
     with sinks.open("vcam", stream(rate=10)) as sink:
         for value in range(1, 101):
             sink.write(shot(value))
-            time.sleep(0.002)
         until(lambda: last(log) == 100)
     seen = [p[1] for p in pictures(log)]
     assert seen == sorted(seen)
@@ -105,14 +111,17 @@ def test_a_slow_camera_gets_the_newest_shot(log: Path, monkeypatch: pytest.Monke
 def test_write_costs_no_more_than_a_copy(log: Path) -> None:
     picture = shot(5, 1280, 720)
     with sinks.open("vcam", stream(1280, 720)) as sink:
-        costs = []
+        costs, copies, room = [], [], np.empty_like(picture.pixels)
         for _ in range(60):
             began = time.perf_counter()
             sink.write(picture)
             costs.append(time.perf_counter() - began)
+            began = time.perf_counter()
+            np.copyto(room, picture.pixels)
+            copies.append(time.perf_counter() - began)
             time.sleep(0.005)
     print(f"write of 720p: median {sorted(costs)[30] * 1000:.2f} ms")
-    assert sorted(costs)[30] < 0.005
+    assert sorted(costs)[30] < max(0.005, 4 * sorted(copies)[30])
 
 
 @pytest.mark.parametrize("text", ["no such camera", "busy"])
@@ -147,8 +156,13 @@ def child_pid(log: Path) -> int:
     return int([x for x in log.read_text().splitlines() if x.startswith("open")][-1].split()[1])
 
 
-def test_a_killed_child_is_reported_once_and_restarted(log: Path) -> None:
+def test_a_killed_child_is_reported_once_and_restarted(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vcam, "SPARE_S", 1e9)
     with sinks.open("vcam", stream()) as sink:
+        again, new = threading.Event(), sink._new_child
+        monkeypatch.setattr(sink, "_new_child", lambda: again.wait(LONG_S) and new())
         sink.write(shot(1))
         first = child_pid(log)
         os.kill(first, signal.SIGKILL)
@@ -156,6 +170,7 @@ def test_a_killed_child_is_reported_once_and_restarted(log: Path) -> None:
         for _ in range(5):
             sink.write(shot(2))
         assert sink.lost == 5
+        again.set()
         until(lambda: child_pid(log) != first)
         until(lambda: len(sink.warnings) == 2)
         sink.write(shot(3))
@@ -163,6 +178,35 @@ def test_a_killed_child_is_reported_once_and_restarted(log: Path) -> None:
     assert len(sink.warnings) == 2
     assert "opened again" in sink.warnings[0]
     assert sink.warnings[1] == "virtual camera: Fake Camera is back"
+
+
+def test_a_camera_killed_twice_running_is_back_at_once_both_times(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vcam, "SPARE_S", 0.0)
+    with sinks.open("vcam", stream()) as sink:
+        until(lambda: [sink.write(shot(1)), len(sink._spares) == vcam.SPARES][1])
+        loaded = [spare.pid for spare in sink._spares]
+        monkeypatch.setattr(vcam, "SPARE_S", 1e9)  # no others meanwhile
+        for pid in loaded:
+            os.kill(child_pid(log), signal.SIGKILL)
+            until(lambda pid=pid: child_pid(log) == pid)
+        until(lambda: [sink.write(shot(9)), last(log) == 9][1])
+        os.kill(loaded[-1], signal.SIGKILL)
+        until(lambda: child_pid(log) not in loaded)
+
+
+def test_a_spare_that_was_killed_is_not_waited_for(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(vcam, "SPARE_S", 0.0)
+    with sinks.open("vcam", stream()) as sink:
+        until(lambda: [sink.write(shot(1)), len(sink._spares) == vcam.SPARES][1])
+        first, second = (spare.pid for spare in sink._spares)
+        os.kill(first, signal.SIGKILL)
+        until(lambda: not sink._spares[0].alive)
+        os.kill(child_pid(log), signal.SIGKILL)
+        until(lambda: child_pid(log) == second)
 
 
 def test_a_process_that_dies_while_it_opens_the_camera_is_tried_again(log: Path) -> None:
@@ -174,7 +218,7 @@ def test_a_process_that_dies_while_it_opens_the_camera_is_tried_again(log: Path)
 
 
 def test_one_that_dies_twice_says_how(log: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vcam_child.Child, "go", lambda self: self.kill())
+    monkeypatch.setattr(vcam_child.Child, "go", lambda self, **_: self.kill())
     with pytest.raises(KfxError, match=r"virtual camera: its process ended \(exit code -9\)"):
         sinks.open("vcam", stream())
 
@@ -225,7 +269,7 @@ def kill_a_show() -> str:
 
 def test_a_killed_kfx_leaves_its_last_picture_then_a_slate_then_nothing(log: Path) -> None:
     folder = kill_a_show()
-    until(lambda: log.read_text().endswith("close\n"), 12.0)
+    until(lambda: log.read_text().endswith("close\n"))
     shown = pictures(log)
     first, end = next(p[0] for p in shown if p[1] == 55), shown[-1][0]
     slated = [p[0] for p in shown if p[1:] == BACKGROUND]
@@ -275,7 +319,7 @@ def test_the_camera_ends_with_its_supervisor(log: Path, supervisor: Listener) ->
     peer = supervisor.accept()
     supervisor.close()
     peer.close()
-    until(lambda: log.read_text().endswith("close\n"), 2.0)
+    until(lambda: log.read_text().endswith("close\n"))
 
 
 def test_a_picture_of_another_kind_costs_no_camera(log: Path) -> None:
@@ -287,6 +331,35 @@ def test_a_picture_of_another_kind_costs_no_camera(log: Path) -> None:
         until(lambda: last(log) == 3)
     assert sink.lost == 2
     assert len(sink.warnings) == 2
+
+
+class Screen:
+    """A device that keeps what it was sent."""
+
+    name, native, size = "fake", "I420", (64, 48)
+
+    def __init__(self) -> None:
+        self.shown, self.sent = 0, []
+
+    def show(self, pixels) -> None:
+        self.shown = int(pixels[0, 0, 0])
+
+    def send(self) -> None:
+        self.sent.append(self.shown)
+
+
+def test_a_camera_that_comes_back_shows_the_show_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vcam_link.Memory, "hand_over", lambda self, peer: None)
+    inbox, screen = queue.SimpleQueue(), Screen()
+    ours, theirs = Pipe()
+    host = vcam_process.Host(screen, Fraction(30), inbox, supervised=False, first_s=30.0)
+    host._memory.slots[1][:] = 77
+    for news in ((theirs, None), (theirs, b"1"), (theirs, b"q")):
+        inbox.put(vcam_process.News(*news))
+    host.serve()
+    assert screen.sent == [77], "no black before it"
+    ours.close()
+    theirs.close()
 
 
 def test_a_slate_after_two_seconds_and_the_picture_again(log: Path) -> None:

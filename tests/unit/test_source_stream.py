@@ -18,18 +18,19 @@ from kfx.errors import KfxError, UsageError
 from kfx.sources import stream, stream_address, stream_received
 from tests.unit.test_sink_preview import free_port
 from tests.unit.test_sink_stream import SIZE, Show, check_colours
+from tests.waiting import LONG_S, until
 
 
 @pytest.fixture(autouse=True)
-def brief(monkeypatch):
-    """Nobody waits for long here."""
-    monkeypatch.setattr(stream, "SILENT_S", 0.6)
-    monkeypatch.setattr(stream_received, "SILENT_S", 0.6)
+def patient(monkeypatch):
+    """A busy machine's sender may be silent for seconds."""
+    monkeypatch.setattr(stream, "SILENT_S", LONG_S)
+    monkeypatch.setattr(stream_received, "SILENT_S", LONG_S)
 
 
 def opened(url: str) -> sources.Source:
     """The sender may still be starting."""
-    end = clock.now() + 15
+    end = clock.now() + LONG_S
     while True:
         try:
             return sources.open(url)
@@ -72,26 +73,19 @@ def test_a_sender_that_goes_and_comes_back():
     )  # fmt: skip
     capture.start()
     try:
-        assert capture.box.take(5.0) is not None
+        assert capture.box.take(LONG_S) is not None
         show.__exit__()
         until(lambda: stats.state["source"].startswith("lost"))
         show = Show(f"nut://127.0.0.1:{port}")
         until(lambda: stats.state["source"] == "ok")
         capture.box.take(0.0)
-        assert capture.box.take(5.0) is not None
+        assert capture.box.take(LONG_S) is not None
     finally:
         stop.set()
         capture.close()
         show.__exit__()
     assert [text for text in stats.warnings if "is lost" in text or "has ended" in text]
     assert any("is back after" in text for text in stats.warnings)
-
-
-def until(condition):
-    end = clock.now() + 15
-    while not condition():
-        assert clock.now() < end, "timed out"
-        clock.pause(0.01)
 
 
 def test_a_sender_that_falls_silent_is_lost_and_holds_up_nobody():

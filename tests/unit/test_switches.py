@@ -7,11 +7,11 @@ import types
 
 import pytest
 
-from kfx import clock
 from kfx.cli import live_keys
 from kfx.engine.loop import fine_timer
 from kfx.engine.loop.switches import MODES, Switches
 from kfx.errors import UsageError
+from tests.waiting import until
 
 
 def test_panic_overrides_everything():
@@ -86,11 +86,7 @@ def test_a_windows_console_is_asked_for_keys(monkeypatch):
     switches, stop = Switches(), threading.Event()
     with live_keys.Keys(switches, stop) as keys:
         assert keys.active
-        for _ in range(200):
-            if not pressed and switches.mode == "black":
-                break
-            clock.pause(0.01)
-    assert switches.mode == "black"
+        until(lambda: not pressed and switches.mode == "black")
 
 
 def test_windows_is_asked_for_short_waits_and_let_go(monkeypatch):

@@ -233,6 +233,95 @@ def test_timecode_and_music_share_an_interface_that_opens_once(monkeypatch):
     assert devices.open == []
 
 
+class Unplugged(FakeDevices):
+    """It may be pulled and plugged in; PortAudio sees that only when it is loaded anew."""
+
+    def __init__(self):
+        super().__init__()
+        self.there = self.known = True
+        self.tried, self.loaded, self.channels = [], 0, 2
+
+    def query_devices(self, device, kind):
+        self.tried.append(self.now)
+        if not (self.there and self.known):
+            raise ValueError("No input device matching 'USB'")
+        return {"max_input_channels": self.channels, "default_samplerate": 44100.0}
+
+    def _terminate(self):
+        assert self.open == [], "it would end a stream that runs"
+        self.loaded += 1
+
+    def _initialize(self):
+        self.known = self.there
+
+
+@pytest.fixture
+def usb(monkeypatch):
+    devices, told = Unplugged(), []
+    devices.now, devices.told = 100.0, told
+    monkeypatch.setattr(audio_in, "_sounddevice", lambda: devices)
+    monkeypatch.setattr(audio_in.clock, "now", lambda: devices.now)
+    monkeypatch.setattr(audio_in.AudioIn, "_watch", lambda self: None)  # told the time here
+    return devices
+
+
+BLOCK = np.full((480, 2), 0.25, np.float32)
+
+
+def test_a_device_that_was_unplugged_is_opened_again_by_itself(usb):
+    audio = audio_in.AudioIn("USB", on_fault=usb.told.append)
+    audio.reader("music")
+    usb.open[0].hear(BLOCK)
+    usb.there = usb.known = False
+    for usb.now in np.arange(100.0, 130.0, 0.25):
+        audio.check(usb.now)
+    lost = "audio input USB: sends nothing any more; plug it in again, it is opened by itself"
+    assert usb.told == [lost], "once"
+    assert np.diff(usb.tried[1:]).tolist() == [1.0, 2.0, *[5.0] * (len(usb.tried) - 4)]
+    usb.there = True
+    for usb.now in np.arange(130.0, 136.0, 0.25):
+        audio.check(usb.now)
+    assert len(usb.open) == 1
+    usb.open[0].hear(BLOCK)
+    audio.check(usb.now)
+    assert usb.told == [lost, "audio input USB: is back"]
+    assert [block.at for block in audio.read("music")][-1] == pytest.approx(usb.now - 480 / 44100)
+    assert audio.sample_rate == 44100
+    audio.close()
+    assert usb.open == []
+
+
+def test_another_device_that_plays_is_not_ended_for_it(usb, monkeypatch):
+    audio = audio_in.AudioIn("USB")
+    first = usb.open.pop()  # the fake knows one interface only
+    other = audio_in.AudioIn("desk")
+    second = usb.open.pop()
+    usb.there = False
+    for usb.now in np.arange(100.0, 110.0, 0.25):
+        usb.open.append(second)
+        second.hear(BLOCK)
+        usb.open.remove(second)
+        audio.check(usb.now)
+        other.check(usb.now)
+    assert usb.loaded == 0
+    for one, stream in ((audio, first), (other, second)):
+        usb.open.append(stream)
+        one.close()
+
+
+def test_one_that_comes_back_with_fewer_channels_is_waited_for(usb):
+    audio = audio_in.AudioIn("USB")
+    usb.channels = 1
+    for usb.now in np.arange(100.0, 104.0, 0.25):
+        audio.check(usb.now)
+    assert usb.open == []
+    usb.channels = 2
+    for usb.now in np.arange(104.0, 110.0, 0.25):
+        audio.check(usb.now)
+    assert len(usb.open) == 1
+    audio.close()
+
+
 @pytest.mark.parametrize("spec", ["USB?channel=x", "USB?chan=1", "USB?channel=", "?channel=-1"])
 def test_a_channel_that_cannot_be_understood_says_so(spec):
     with pytest.raises(UsageError, match=r"--audio .*channel=1"):

@@ -33,6 +33,7 @@ from kfx.takes import clock_log, document, naming
 from kfx.takes.faces import FaceLog, FaceTrack
 from kfx.types import Frame, Shot, SourceInfo, StreamInfo, Tick
 from tests.faces import face_at, picture
+from tests.waiting import LONG_S
 
 SIZE = (64, 36)
 RATE = Fraction(24000, 1001)
@@ -155,7 +156,7 @@ def test_a_slow_disk_ends_the_take_and_not_the_show(tmp_path, monkeypatch):
     write = take_files.TakeFiles.write
 
     def slow(self, one):
-        gate.wait(30.0)
+        gate.wait(LONG_S)
         write(self, one)
 
     monkeypatch.setattr(take_files.TakeFiles, "write", slow)
@@ -185,7 +186,7 @@ def test_a_full_disk_ends_the_take_with_files_that_play(tmp_path, monkeypatch):
     recorder, stats = opened(tmp_path)
     for n in range(6):
         recorder.put(shot(n))
-    recorder._all[0].thread.join(30.0)
+    recorder._all[0].thread.join(LONG_S)
     for n in range(6, 9):
         recorder.put(shot(n))  # the show goes on
     recorder.finish()

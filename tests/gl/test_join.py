@@ -132,11 +132,13 @@ def test_own_looks_join_without_a_difference(gpu):
     followers = [n for n in names if isf_join.can_follow(effects.find(n).source)]
     tried = 0
     for name in followers:
-        region = effects.find(name).source.region
+        own = effects.find(name).source
         leaders = [
             n
             for n in names
-            if effects.find(n).source.region == region and isf_join.can_lead(effects.find(n).source)
+            if (one := effects.find(n).source).region == own.region
+            and one.edge == own.edge
+            and isf_join.can_lead(one)
         ]
         for leader in leaders[:3]:
             preset = preset_of(leader, name)

@@ -44,10 +44,7 @@ def run(options: argparse.Namespace) -> int:
     from kfx.tracking import calibration
 
     size = common.size_of(options.size)
-    start = common.seconds_of(options.start, "--from") or 0
-    stop = common.seconds_of(options.stop, "--to")
-    if stop is not None and stop <= start:
-        raise UsageError(f"--to {options.stop}: must lie after --from {options.start or 0}")
+    start, stop = common.span_of(options)
     if not 5.0 <= options.seconds <= 600.0:
         raise UsageError(f"--seconds {options.seconds:g}: is outside 5..600")
     calibration.path_of(options.name)  # names that won't do are told before a minute is recorded

@@ -98,6 +98,15 @@ def seconds_of(text: str | None, option: str) -> Fraction | None:
     return seconds
 
 
+def span_of(options: argparse.Namespace) -> tuple[Fraction, Fraction | None]:
+    """What ``--from`` and ``--to`` say, in seconds. Raises `UsageError`."""
+    start = seconds_of(options.start, "--from") or Fraction(0)
+    stop = seconds_of(options.stop, "--to")
+    if stop is not None and stop <= start:
+        raise UsageError(f"--to {options.stop}: must lie after --from {options.start or 0}")
+    return start, stop
+
+
 @contextmanager
 def quiet_libraries() -> Iterator[None]:
     """Keep the C++ chatter of MediaPipe and OpenCV off the terminal while a command runs.

@@ -96,10 +96,7 @@ def run(options: argparse.Namespace) -> int:
     if (Path(options.input) / FILE).is_file() or Path(options.input).name == FILE:
         return render_take.run(options)
     size = common.size_of(options.size)
-    start = common.seconds_of(options.start, "--from") or 0
-    stop = common.seconds_of(options.stop, "--to")
-    if stop is not None and stop <= start:
-        raise UsageError(f"--to {options.stop}: must lie after --from {options.start or 0}")
+    start, stop = common.span_of(options)
     if sinks.kind_of(options.out) not in ("file", "null"):
         raise UsageError(f"-o {options.out}: render writes files; for this sink use kfx live")
     aov = aov_names.parse(options.aov) if options.aov is not None else ()

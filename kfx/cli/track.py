@@ -58,10 +58,7 @@ def run(options: argparse.Namespace) -> int:
     from kfx.errors import UsageError
 
     size = common.size_of(options.size)
-    start = common.seconds_of(options.start, "--from") or 0
-    stop = common.seconds_of(options.stop, "--to")
-    if stop is not None and stop <= start:
-        raise UsageError(f"--to {options.stop}: must lie after --from {options.start or 0}")
+    start, stop = common.span_of(options)
     rate = sources.parse_rate(options.fps, "--fps") if options.fps else None
     if options.bpm is not None and not 1 <= options.bpm <= 1000:
         raise UsageError(f"--bpm {options.bpm:g}: is outside 1..1000 beats a minute")

@@ -21,7 +21,7 @@ def add_look_arguments(
         "-p",
         "--preset",
         default="supernova",
-        help=f"a preset's name, a .toml file, or a bare .fs shader ({default}); "
+        help=f"a preset's or an effect's name, a .toml file, or a bare .fs shader ({default}); "
         "'none' is the clean plate",
     )
     parser.add_argument(

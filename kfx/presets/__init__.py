@@ -48,7 +48,7 @@ def names() -> list[str]:
 
 
 def load(name: str) -> Preset:
-    """The preset called `name`, or the file at a path (``.toml``), a bare shader or net.
+    """The preset called `name`, or the file at a path (``.toml``), a bare effect, shader or net.
 
     Raises `KfxError` that says where the fault is:
     ``x.toml: chain[0] (film): grain: 9 is outside 0..0.2``.
@@ -58,6 +58,8 @@ def load(name: str) -> Preset:
     if name.endswith((".fs", ".onnx")):
         return replace(alone(effects.find(name)), path=name)
     path = path_of(name)
+    if name in effects.names() and not path.exists():
+        return alone(effects.find(name))
     try:
         text = read_text(path, "preset", MOST_BYTES)
     except (OSError, ValueError) as error:

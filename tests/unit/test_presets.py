@@ -48,6 +48,12 @@ def test_a_fault_is_named_with_its_place(toml, fault):
         presets.read(toml, "look.toml", "look")
 
 
+def test_an_effects_name_is_a_preset_of_it_alone():
+    preset = presets.load("chrome_skin")
+    assert [link.effect.name for link in preset.chain] == ["chrome_skin"]
+    assert preset.chain[0].values["reach"] == 1.0
+
+
 def test_a_missing_preset_names_those_there_are():
     with pytest.raises(KfxError, match="did you mean supernova"):
         presets.load("supernov")

@@ -54,7 +54,9 @@ void go_on() {
     v_own = skin_of_face();
     // A cheek in the light and one in the shade differ: what lies a little further in tells more.
     vec3 near = around(mix(rim.xy, centre, INWARDS), 0.03 * iod);
-    v_own.rgb = mix(v_own.rgb, near, like_skin(near, v_own));
+    // Skin close by strays less than a face's as a whole: what differs from it is sooner hair.
+    float known = like_skin(near, v_own);
+    v_own = vec4(mix(v_own.rgb, near, known), v_own.a * (1.0 - 0.7 * known));
     vec2 way = position.xy - rim.xy;
     v_ring = rim.z > 0.0 ? edges.x * reached(rim.xy, way, iod, v_own) : 1.0;
     v_coverage *= 1.0 - rim.z;

@@ -56,7 +56,7 @@ bool has(float kind, int bit) { return (int(kind + 0.5) & bit) != 0; }
 float step_() { return floor(beat / hold + 1e-4); }
 float since_deal() { return max(beat - refresh * floor(beat / refresh + 1e-4), 0.0); }
 
-// Texels 0..8: what a tile may show, centre and half its side in pixels. Texels 15 and 13: the hand
+// Texels 0..8: what a tile may show, centre and half its side in heights of the picture. Texels 15 and 13: the hand
 // dealt and the step of a deadpan tile, 14 and 12: those of the frame before.
 vec4 spot(int r) {
     vec2 size = IMG_SIZE(inputImage), c = vec2(0.0);
@@ -77,7 +77,7 @@ vec4 spot(int r) {
         reach = R[r] * u;
     }
     reach = min(reach, 0.5 * min(size.x, size.y));
-    vec4 now = vec4(clamp(c, vec2(reach), size - reach), reach, float(best >= 0)), last = texelFetch(spots, ivec2(r, 0), 0);
+    vec4 now = vec4(vec3(clamp(c, vec2(reach), size - reach), reach) / size.y, float(best >= 0)), last = texelFetch(spots, ivec2(r, 0), 0);
     // Found or lost: the camera cuts. Otherwise it follows a little late, as an operator does.
     bool cut = FRAMEINDEX == 0 || TIMEDELTA <= 0.0 || last.z <= 0.0 || last.w != now.w;
     return cut ? now : mix(last, now, 1.0 - exp(-TIMEDELTA / 0.07));
@@ -108,7 +108,7 @@ float falls(int rank) {
 vec4 dealt(int k, int row) {
     int count = n * n, shift = int(hash(uvec3(hand(), 1u, 2u)) * 9.0), stride = hash(uvec3(hand(), 3u, 4u)) < 0.5 ? 2 : 4;
     int r = (k * stride + shift + (k > 8 ? 5 : 0)) % 9;
-    if (row == 1) return texelFetch(spots, ivec2(r, 0), 0);
+    if (row == 1) return texelFetch(spots, ivec2(r, 0), 0) * vec4(vec3(IMG_SIZE(inputImage).y), 1.0);
     float mine = hash(uvec3(uint(k), hand(), 7u));
     int rank = by_hand() ? listed(k) : 0;
     if (!by_hand()) for (int j = 0; j < count; j++) rank += j != k && chosen(j) && hash(uvec3(uint(j), hand(), 7u)) < mine ? 1 : 0;

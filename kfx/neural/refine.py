@@ -7,7 +7,7 @@ as a correction of the earlier landmarks.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -46,6 +46,10 @@ class View:
         """`grey` is the crop of `SIZE` that `to_crop` cuts out."""
         iod_px = face.iod * float(np.linalg.norm(to_crop[0, :2]))
         return cls(grey, to_crop, apply(to_crop, face.landmarks), iod_px)
+
+    def scaled(self, x: float, y: float) -> View:
+        """As of the same frame at another size."""
+        return replace(self, to_crop=self.to_crop / (x, y, 1.0))
 
 
 class Refiner:

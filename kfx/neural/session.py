@@ -270,6 +270,11 @@ def size_of(card: Card, frame: tuple[int, int]) -> tuple[int, int]:
     return _rounded((round(frame[0] * small), round(frame[1] * small)), port.multiple)
 
 
+def follows_frame(card: Card) -> bool:
+    """Whether the size of the pictures that go in is that of the frames."""
+    return bool(card.role("picture")) and not card.picture.size and card.region == "frame"
+
+
 def _rounded(size: tuple[int, int], multiple: int) -> tuple[int, int]:
     width, height = (max(multiple, round(side / multiple) * multiple) for side in size)
     return width, height

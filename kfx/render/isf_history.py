@@ -8,6 +8,7 @@ import moderngl
 
 from kfx.errors import KfxError
 from kfx.render.gpu import Gpu
+from kfx.render.stretch import Stretch
 
 # Bilinear reads at four places stand for the area of a pixel that covers up to 4×4.
 _SHRINK = """
@@ -70,6 +71,14 @@ class History:
             viewport=(column * width, row * height, width, height),
         )
         self._added += 1
+
+    def inherit(self, old: History) -> None:
+        """Show the pictures of a ring of the same shader at another size."""
+        if self._cells == old._cells:
+            stretch = Stretch(self._gpu)
+            stretch(old.texture, self.texture)
+            stretch.release()
+            self._added = old._added
 
     def reset(self) -> None:
         """Forget all of them."""

@@ -121,6 +121,13 @@ class Program:
         if self._history is not None:
             self._history.reset()
 
+    def inherit(self, old: Program) -> None:
+        """Remember what the same shader does that has been drawn at another size."""
+        self.first_index, self._fired = old.first_index, set(old._fired)
+        self._targets.inherit(old._targets)
+        if self._history is not None and old._history is not None:
+            self._history.inherit(old._history)
+
     def release(self) -> None:
         runs = [run for variant in self._variants.values() for run in variant]
         for run in (*runs, *([self._show] if self._show else [])):

@@ -10,13 +10,7 @@ import moderngl
 from kfx.render import isf_size
 from kfx.render.gpu import Gpu
 from kfx.render.isf import Shader, Target
-
-_STRETCH = """
-in vec2 isf_FragNormCoord;
-out vec4 colour;
-uniform sampler2D source;
-void main() { colour = texture(source, isf_FragNormCoord); }
-"""
+from kfx.render.stretch import Stretch
 
 
 class Targets:
@@ -35,7 +29,7 @@ class Targets:
         self._doubled: dict[str, moderngl.Texture] = {}
         self._doubling: frozenset[str] = frozenset()
         self._emptied: frozenset[str] = frozenset()
-        self._stretch: moderngl.VertexArray | None = None
+        self._stretch = Stretch(gpu)
         self.textures: dict[str, moderngl.Texture] = {}
 
     @property
@@ -82,14 +76,18 @@ class Targets:
             if target.persistent and name in self.textures:
                 self._clear(self.textures[name])
 
+    def inherit(self, old: Targets) -> None:
+        """Show what the same shader's targets hold that it keeps, stretched to these sizes."""
+        for name, target in self._targets.items():
+            if target.persistent and name in self.textures and name in old.textures:
+                self._stretch(old.textures[name], self.textures[name])
+
     def release(self) -> None:
         for texture in (*self.textures.values(), *self._doubled.values()):
             self._gpu.release(texture)
         self.textures.clear()
         self._doubled.clear()
-        if self._stretch is not None:
-            self._stretch.program.release()
-            self._stretch.release()
+        self._stretch.release()
 
     def _wanted(self, target: Target, values: Mapping[str, Any]) -> tuple[int, int]:
         names = {"WIDTH": self._size[0], "HEIGHT": self._size[1]}
@@ -106,7 +104,7 @@ class Targets:
         self._clear(new)
         if old is not None:
             if target.persistent:
-                self._copy(old, new)
+                self._stretch(old, new)
             self._gpu.discard(old)
         self.textures[name] = new
         if name in self._doubled:
@@ -120,11 +118,3 @@ class Targets:
 
     def _clear(self, texture: moderngl.Texture) -> None:
         self._gpu.target(texture).clear(0.0, 0.0, 0.0, 0.0)
-
-    def _copy(self, old: moderngl.Texture, new: moderngl.Texture) -> None:
-        if self._stretch is None:
-            program = self._gpu.program(_STRETCH)
-            self._stretch = self._gpu.ctx.vertex_array(program, [])
-        old.use(0)
-        self._gpu.linear.use(0)
-        self._gpu.fill(self._stretch, self._gpu.target(new))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
@@ -63,6 +63,11 @@ class Result:
     eyes: facemesh.Array
     mouth_iod: float
     change: bool
+
+    def scaled(self, x: float, y: float) -> Result:
+        """As of the same frame at another size; it takes over the textures."""
+        points = self.points * np.array((x, y, (x + y) / 2), np.float32)
+        return replace(self, points=points, to_crop=self.to_crop / (x, y, 1.0))
 
 
 @dataclass(frozen=True, slots=True)

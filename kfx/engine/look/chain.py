@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import moderngl
 import numpy as np
 
 from kfx.engine.look.autobypass import Care, Strict
-from kfx.engine.look.modulate import Knobs, Values
+from kfx.engine.look.modulate import Knobbed, Knobs, Values
 from kfx.engine.look.motions import Motions, moved
 from kfx.engine.look.nets import NetLayer, wants_person
 from kfx.engine.look.plan import Moving, Plan, Step, compile_plan, loosened, reads_matte, shader_of
@@ -27,14 +27,6 @@ from kfx.render.gbuffer import NAMES as DRAWN
 from kfx.render.gpu import Box, Gpu, PixelPool
 from kfx.render.isf_program import Program, automatic_values
 from kfx.types import Face, Landmarks, Pixels, Tick, freeze
-
-
-class Knobbed(Protocol):
-    """What tells the values of all knobs at a tick: `Knobs`, or a fade between two of them."""
-
-    def at(self, tick: Tick) -> list[Values]: ...
-
-    def reset(self) -> None: ...
 
 
 class Chain:
@@ -204,6 +196,13 @@ class Chain:
         self._beside = self._warping = None
         for texture in (self._canvas, self._spare):
             self._gpu.release(texture)
+
+    def inherit(self, old: Chain) -> None:
+        """Go on where a chain of the same look stands that is drawn at another size."""
+        for place in self.programs.keys() & old.programs.keys():
+            self.programs[place].inherit(old.programs[place])
+        for place in self._nets.keys() & old._nets.keys():
+            self._nets[place].inherit(old._nets[place])
 
     def reset(self) -> None:
         """A cut: no effect remembers anything."""

@@ -12,6 +12,7 @@ from kfx.engine.look.crossfade import Between, Progress
 from kfx.engine.look.journal import Entry, Seen, State
 from kfx.engine.look.modulate import Knobs
 from kfx.errors import UsageError
+from kfx.neural.session import follows_frame
 from kfx.params import Value
 from kfx.presets import Preset
 
@@ -167,9 +168,12 @@ def knobs_of(change: Change, names: Mapping[int, str]) -> Knobs:
 def resizes(preset: Preset) -> bool:
     """Whether a look can be drawn at another size without losing what it holds.
 
-    A still would be taken anew, and another session of a net may take hundreds of megabytes.
+    A still would be taken anew, and a net that takes frames as they come would be opened anew:
+    that may take hundreds of megabytes.
     """
     return not any(
-        link.effect.kind == "net" or getattr(link.effect.source, "holds", False)
+        follows_frame(link.effect.source)
+        if link.effect.kind == "net"
+        else getattr(link.effect.source, "holds", False)
         for link in preset.chain
     )

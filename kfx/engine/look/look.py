@@ -220,7 +220,8 @@ class Look(Needs):
     def render(self, tick: Tick) -> Pixels:
         """The finished picture of a tick, (h, w, 4) uint8, read-only."""
         self.journal.begin(state_of(self._chain, self._coming))
-        self._apply()
+        while (request := self._wanted.next()) is not None:
+            request()
         coming = self._coming
         if coming is not None and coming.progress is not None:
             pixels = self._faded(coming, coming.progress, tick)
@@ -255,10 +256,6 @@ class Look(Needs):
 
     def _ready(self) -> tuple[Chain, ...]:
         return self._prepared.chains
-
-    def _apply(self) -> None:
-        while (request := self._wanted.next()) is not None:
-            request()
 
     def _note(self, chain: Chain, entry: Entry) -> None:
         """For the journal; what is done to a look that isn't seen yet comes with it."""
@@ -382,6 +379,8 @@ class Look(Needs):
 
     def _take_over(self, coming: Coming) -> None:
         old, self._chain, self._coming = self._chain, coming.chain, None
+        if coming.change.size:
+            self._chain.inherit(old)
         old.close()
         if self._chain.size != self.size:
             self.size = self._chain.size

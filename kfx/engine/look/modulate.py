@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -48,6 +48,14 @@ _COMPARE: dict[str, Callable[[float, float], bool]] = {
     ">": lambda a, b: a > b,
     ">=": lambda a, b: a >= b,
 }
+
+
+class Knobbed(Protocol):
+    """What tells the values of all knobs at a tick: `Knobs`, or a fade between two of them."""
+
+    def at(self, tick: Tick) -> list[Values]: ...
+
+    def reset(self) -> None: ...
 
 
 class Knobs:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+import cv2
 import moderngl
 import numpy as np
 import numpy.typing as npt
@@ -45,6 +46,12 @@ class Job:
     views: Mapping[int, refine.View] = field(default_factory=dict)
     grey: npt.NDArray[np.uint8] | None = None
     person: Matte | None = None
+
+    def scaled(self, x: float, y: float, small: tuple[int, int]) -> Job:
+        """As seen at another size of frames, whose small copies are of the size `small`."""
+        views = {slot: view.scaled(x, y) for slot, view in self.views.items()}
+        grey = None if self.grey is None else np.asarray(cv2.resize(self.grey, small), np.uint8)
+        return replace(self, views=views, grey=grey)
 
 
 class Asking:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import cv2
 import moderngl
 import numpy as np
 import numpy.typing as npt
 
+from kfx.neural import flow
 from kfx.neural.aligned import Affine
 from kfx.neural.card import Card
 from kfx.render.gpu import Gpu
@@ -32,12 +34,26 @@ class Shown:
     since: float
     step: npt.NDArray[np.float32] | None = None
 
+    def scaled(self, x: float, y: float, frame: tuple[int, int]) -> Shown:
+        """As of the same frames at another size, `frame`; it takes over the textures."""
+        small, step = flow.small_size(frame), self.step
+        older, newer = self.older, self.newer
+        if isinstance(older, Result) and isinstance(newer, Result):
+            alone = older is newer
+            newer = newer.scaled(x, y)
+            older = newer if alone else older.scaled(x, y)
+            step = None if step is None else step * np.array((x, y), np.float32)
+        elif step is not None:
+            step = np.asarray(cv2.resize(step, small), np.float32)
+        older_of, newer_of = (one.scaled(x, y, small) for one in (self.older_of, self.newer_of))
+        return Shown(older, newer, older_of, newer_of, self.since, step)
+
 
 class Slots:
     """Owns the textures of all results. `low` is a scratch texture for the light of now."""
 
     def __init__(self, gpu: Gpu, frame: tuple[int, int], card: Card) -> None:
-        self._gpu = gpu
+        self._gpu, self._frame = gpu, frame
         self._whole = card.region == "frame"
         self._faces = None if self._whole else Reprojector(gpu, frame, card.region, edge=card.edge)
         self._frames = Reflow(gpu) if self._whole else None
@@ -52,6 +68,14 @@ class Slots:
         for thing in (self._faces, self._frames):
             if thing is not None:
                 thing.release()
+
+    def inherit(self, old: Slots) -> None:
+        """Take over the results of the same net for the same frames at another size."""
+        self.forget()
+        (width, height), (old_width, old_height) = self._frame, old._frame
+        x, y = width / old_width, height / old_height
+        self._shown = {slot: one.scaled(x, y, self._frame) for slot, one in old._shown.items()}
+        old._shown.clear()
 
     def shown(self, slot: int) -> Shown | None:
         """What there is for a slot."""

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from kfx.engine.look import net_rehearsal
 from kfx.engine.look.net_jobs import FRAME, Ask, Asking, Job
 from kfx.engine.look.net_results import Shown, Slots
+from kfx.engine.look.net_timing import Timing
 from kfx.neural import answer, flow, providers, refine, session
 from kfx.neural.aligned import Affine
 from kfx.neural.card import Card
@@ -22,12 +23,6 @@ from kfx.render.gpu import Gpu
 from kfx.render.reproject import LOW
 from kfx.types import Face, Tick
 
-STALE_S = 1.0  # an older result isn't shown, unless the net always takes so long
-STALE_PERIODS = 3.0
-STALE_RUNS = 5.0  # times what a run takes: it may rest between two
-FADE_OUT_S = 0.25
-FADE_IN_S = 0.15
-REST_S = 0.1  # a shorter time between two ticks is a dropped frame
 UNSEEN = 1 / 256  # of a mix: it can't be seen, but keeps a net awake until its beat
 RETRY_S = (0.1, 2.0)  # after the first fault, and at most
 
@@ -60,12 +55,7 @@ class NetLayer:
         self._cut = True
         self._due = 0.0
         self._faults = 0
-        self._taken: float | None = None
-        self._drawn: float | None = None
-        self._rested_s = 0.0  # since `_taken`
-        self._period_s = 0.0
-        self._run_s = 0.0
-        self._first: float | None = None
+        self._timing = Timing()
         self._asked: Job | None = None  # what the runner has
         self._released = False
         self._told: set[str] = set()
@@ -92,8 +82,22 @@ class NetLayer:
         self._epoch += 1
         self._cut = True
         self._due = 0.0
-        self._taken = self._first = None
+        self._timing.restart()
         self._slots.forget()
+
+    def inherit(self, old: NetLayer) -> None:
+        """Go on where the layer of another chain stands: same net and look, another size.
+
+        What that one draws next is of no use any more.
+        """
+        if old._net is not self._net:
+            return
+        self._slots.inherit(old._slots)
+        # A run of the old one may be under way: it holds the net's lock while it uses these.
+        self._states, self._cut = old._states, old._cut
+        self._timing, self._due, self._faults = old._timing, old._due, old._faults
+        self._told |= old._told
+        self.facts.update(old.facts)
 
     def rehearsed(self) -> Iterator[None]:
         """Draw a few ticks where nobody sees them, see `net_rehearsal`; one at each step."""
@@ -111,10 +115,9 @@ class NetLayer:
         finally:
             if stand.job is not None:
                 self._drop(stand.job)
-            self._runner, self._drawn, self._asked = runner, None, None
+            self._runner, self._timing, self._asked = runner, Timing(), None
             if self._released:  # in the middle of it
                 runner.close()
-            self._period_s = self._run_s = 0.0
             self.facts.clear()
             self.facts.update(facts)
             self.reset()
@@ -135,7 +138,7 @@ class NetLayer:
         whole = self.card.region == "frame"
         shown = [face for face in faces if np.isfinite(face.landmarks).all()]
         self._slots.keep({FRAME} if whole else {face.slot for face in shown})
-        self._rest(tick, idle=not (shown or whole))
+        self._timing.rest(tick, idle=not (shown or whole))
         self._take(tick.time)
         mix = float(values["mix"])  # type: ignore[arg-type]
         # An exact result is there when it is wanted; what remembers has to see every frame.
@@ -226,32 +229,16 @@ class NetLayer:
         return True
 
     def _fade(self, time: float, one: Shown) -> float:
-        """How far the newer result has replaced the older one: over one period of the net."""
-        if self._runner.exact or self._period_s <= 0.0:
-            return 1.0
-        return min(1.0, (time - one.since) / self._period_s)
+        """How far the newer result has replaced the older one."""
+        return 1.0 if self._runner.exact else self._timing.fade(time, one.since)
 
     def _amount(self, time: float) -> float:
-        """1 while results are fresh, falling to 0 where the net is far too late."""
-        if self._runner.exact:
-            return 1.0
-        if self._first is None or self._newest is None:
-            return 0.0
-        late = time - self._newest - self._limit_s
-        return min(1.0, (time - self._first) / FADE_IN_S) * max(
-            0.0, 1.0 - max(0.0, late) / FADE_OUT_S
-        )
-
-    @property
-    def _limit_s(self) -> float:
-        return max(STALE_S, STALE_PERIODS * self._period_s, STALE_RUNS * self._run_s)
-
-    _newest: float | None = None  # when the frame was shown that the newest result is of
+        return 1.0 if self._runner.exact else self._timing.amount(time)
 
     def _watch(self, time: float) -> None:
-        waiting = self._runner.waiting_s(time)
-        if waiting > self._limit_s:
-            self._tell(f"no answer for {self._limit_s:.1f} s; the plate is shown until it comes")
+        limit_s = self._timing.limit_s
+        if self._runner.waiting_s(time) > limit_s:
+            self._tell(f"no answer for {limit_s:.1f} s; the plate is shown until it comes")
 
     def _drop(self, job: Job) -> None:
         for low in job.lows.values():
@@ -282,24 +269,17 @@ class NetLayer:
 
     def _work(self, job: Job) -> dict[int, answer.Drawn]:
         """What the runner does, maybe in its own thread."""
-        if job.cut:
-            self._states.clear()
         out = {}
         with self._net.lock:
+            if job.cut:
+                self._states.clear()
             for ask in job.asks:
                 state = self._states.setdefault(ask.slot, {}) if self.card.role("state") else None
                 answers = self._net.run(ask.given, state)
                 out[ask.slot] = answer.drawn(self.card, answers, ask.given.picture, job.knobs)
-        for slot in self._states.keys() - {ask.slot for ask in job.asks}:
-            del self._states[slot]
+            for slot in self._states.keys() - {ask.slot for ask in job.asks}:
+                del self._states[slot]
         return out
-
-    def _rest(self, tick: Tick, *, idle: bool) -> None:
-        """Count how long nothing was asked of the net: no face, `when` unmet or a mix of 0."""
-        if self._drawn is not None:
-            away = tick.time - tick.dt - self._drawn
-            self._rested_s += (away if away > REST_S else 0.0) + (tick.dt if idle else 0.0)
-        self._drawn = tick.time
 
     def _take(self, time: float) -> None:
         done = self._runner.take(time)
@@ -307,8 +287,9 @@ class NetLayer:
             return
         job: Job = done.job
         self._asked = None
-        self._run_s = done.ms / 1000
-        late = not self._runner.exact and time - job.time > self._limit_s
+        timing = self._timing
+        timing.run_s = done.ms / 1000
+        late = not self._runner.exact and time - job.time > timing.limit_s
         if done.error or late or job.epoch != self._epoch:
             self._drop(job)
             if done.error:
@@ -316,18 +297,10 @@ class NetLayer:
             return
         self._faults = 0
         self.facts["ms"] = round(done.ms, 2)
-        if self._taken is not None:
-            gap = time - self._taken
-            if gap > self._limit_s:  # a pause: what was shown before it isn't faded from
-                self._slots.forget()
-                self._first = time
-            # A rest is no slowness: results after one cross-fade as fast as before it.
-            if self._rested_s <= 0.0 or self._period_s <= 0.0:
-                self._period_s = min(max(0.0, gap - self._rested_s), self._limit_s)
-            if self._period_s > 0.0 and not self._runner.exact:
-                self.facts["hz"] = round(1.0 / self._period_s, 1)
-        self._taken, self._newest, self._rested_s = time, job.time, 0.0
-        self._first = time if self._first is None else self._first
+        if not timing.came(time, job.time):
+            self._slots.forget()  # what was shown before a pause isn't faded from
+        if timing.period_s > 0.0 and not self._runner.exact:
+            self.facts["hz"] = round(1.0 / timing.period_s, 1)
         for ask in job.asks:
             self._slots.add(ask.slot, ask, job, done.result[ask.slot], time, self._step(ask, job))
 
@@ -348,7 +321,7 @@ class NetLayer:
         """The plate for this link, told once; another try soon."""
         self._faults += 1
         self._slots.forget()
-        self._taken = self._first = None
+        self._timing.restart()
         self._cut = True
         self._tell(f"{done.error}; the plate is shown in its place")
         if not self._runner.exact:

@@ -1,6 +1,5 @@
 """What a look remembers goes on when it is drawn at another size: trails, stills, nets' results."""
 
-from dataclasses import replace
 from fractions import Fraction
 from functools import partial
 
@@ -46,26 +45,45 @@ def apart(one, other):
     return np.abs(one[..., :3].astype(float) - other[..., :3]).mean()
 
 
+def handed_over(gpu, performer, name, seen):
+    """What is `seen` of one tick: drawn at half size throughout; as inherited; begun anew."""
+    preset = presets.alone(effects.find(name))
+    small = [scaled(tick, HALF) for tick in performer]
+    with Chain(gpu, preset, SIZE) as large, Chain(gpu, preset, HALF) as always:
+        for one, other in zip(performer[:FRAMES], small, strict=False):
+            large.render(one)
+            always.render(other)
+        with Chain(gpu, preset, HALF) as heir, Chain(gpu, preset, HALF) as fresh:
+            for chain in (heir, fresh):
+                for _ in chain.warm(small[FRAMES]):
+                    pass
+            heir.inherit(large)
+            return [seen(chain, small[FRAMES]) for chain in (always, heir, fresh)]
+
+
+def picture_of(chain, tick):
+    return np.array(chain.render(tick))
+
+
+def points_of(chain, tick):
+    chain.render(tick)
+    return chain.shown[0].landmarks
+
+
 @pytest.mark.parametrize(
     "name", ["captcha_grid", "cosmic_bg", "echo_trails", "flash", "multiply", "slit_scan"]
 )
 def test_what_a_shader_remembers_goes_on_at_another_size(gpu, performer, name):
-    preset = presets.alone(effects.find(name))
-    small = [scaled(tick, HALF) for tick in performer]
-    small = [replace(tick, matte=None) for tick in small]
-    with Chain(gpu, preset, SIZE) as large, Chain(gpu, preset, HALF) as always:
-        for one, other in zip(performer[:FRAMES], small, strict=False):
-            large.render(one)
-            wanted = always.render(other)
-        wanted = np.array(always.render(small[FRAMES]))
-        with Chain(gpu, preset, HALF) as new, Chain(gpu, preset, HALF) as fresh:
-            for chain in (new, fresh):
-                for _ in chain.warm(small[FRAMES]):
-                    pass
-            new.inherit(large)
-            without = apart(fresh.render(small[FRAMES]), wanted)
-            assert without > 0.2, "nothing is remembered that shows"
-            assert apart(new.render(small[FRAMES]), wanted) < 0.5 * without
+    always, heir, fresh = handed_over(gpu, performer, name, picture_of)
+    assert apart(fresh, always) > 0.2, "nothing is remembered that shows"
+    assert apart(heir, always) < 0.5 * apart(fresh, always)
+
+
+@pytest.mark.parametrize("name", ["deadpan_step", "expr_amp", "liquify"])
+def test_what_a_motion_remembers_goes_on_at_another_size(gpu, performer, name):
+    always, heir, fresh = handed_over(gpu, performer, name, points_of)
+    assert np.abs(fresh - always).max() > 0.01, "nothing is remembered that shows"
+    assert np.abs(heir - always).max() < 0.001
 
 
 def live(gpu, card, sizes, faces, **values):

@@ -199,6 +199,7 @@ class Chain:
 
     def inherit(self, old: Chain) -> None:
         """Go on where a chain of the same look stands that is drawn at another size."""
+        self._motions.inherit(old._motions, self._values)
         for place in self.programs.keys() & old.programs.keys():
             self.programs[place].inherit(old.programs[place])
         for place in self._nets.keys() & old._nets.keys():

@@ -30,9 +30,7 @@ class Motions:
         self._all: list[tuple[int, Link, Motion]] = [
             (place, link, _made(link)) for place, link in links
         ]
-        self.nets: list[of_net.Played] = [
-            one for _, _, one in self._all if isinstance(one, of_net.Moved | of_net.Acted)
-        ]
+        self.nets = _nets(self._all)
         self.hold = any(motion.holds for _, _, motion in self._all)
         self.pictures = self.hold or any(motion.layered for _, _, motion in self._all)
         self.plate: Pixels | None = None  # the frame of this tick
@@ -49,6 +47,21 @@ class Motions:
     def reset(self) -> None:
         for _, _, motion in self._all:
             motion.reset()
+
+    def inherit(self, old: Motions, values: Sequence[Values]) -> None:
+        """Go on with the effects of a chain of the same look, and the knobs' `values` at hand.
+
+        What they remember is of no size: shapes of heads, shares of faces, times.
+        """
+        theirs = {place: motion for place, _, motion in old._all}
+        ours = {place: motion for place, _, motion in self._all}
+        both = theirs.keys() & ours.keys()
+        self._all = [(n, link, theirs.get(n, motion)) for n, link, motion in self._all]
+        old._all = [(n, link, ours.get(n, motion)) for n, link, motion in old._all]
+        self.nets, old.nets = _nets(self._all), _nets(old._all)
+        for place, _, motion in self._all:
+            for knob, value in values[place].items() if place in both else ():
+                setattr(motion, knob, value)
 
     @property
     def facts(self) -> list[dict[str, Any]]:
@@ -180,6 +193,10 @@ class Motions:
             if layer.cover is not None:
                 shown = replace(layer, cover=mix * layer.cover)
                 self._layers.setdefault(face.slot, []).append(shown)
+
+
+def _nets(links: Sequence[tuple[int, Link, Motion]]) -> list[of_net.Played]:
+    return [one for _, _, one in links if isinstance(one, of_net.Moved | of_net.Acted)]
 
 
 def moved(face: Face, points: Landmarks) -> Face:

@@ -12,7 +12,7 @@ import pytest
 
 from kfx import clock
 from kfx.cli import main
-from tests.waiting import LONG_S
+from tests.waiting import LONG_S, until
 
 SMALL = ["--size", "320x180", "--tracker", "truth"]
 
@@ -201,13 +201,13 @@ def test_ctrl_c_leaves_no_half_file(tmp_path):
         *SMALL,
     ]
     child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    deadline = clock.now() + 60
-    while not list(tmp_path.iterdir()) and clock.now() < deadline:
-        clock.pause(0.05)
-    assert list(tmp_path.iterdir()), "it never began to write"
-    clock.pause(0.5)
-    child.send_signal(signal.SIGINT)
-    _, said = child.communicate(timeout=LONG_S)
+    try:
+        until(lambda: list(tmp_path.iterdir()), "a file that it writes")
+        clock.pause(0.5)
+        child.send_signal(signal.SIGINT)
+        _, said = child.communicate(timeout=LONG_S)
+    finally:
+        child.kill()
     assert child.returncode == 130
     assert "stopped" in said
     assert "Traceback" not in said

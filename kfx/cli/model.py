@@ -50,13 +50,13 @@ def run(options: argparse.Namespace) -> int:
 def _inspect(options: argparse.Namespace) -> int:
     from kfx.errors import UsageError
     from kfx.neural import card as cards
-    from kfx.neural import onnx_file
+    from kfx.neural import fitting, onnx_file
 
     if options.image:
         raise UsageError("kfx model inspect: takes one net; for a picture: kfx model try")
     card = _card(options)
     file = onnx_file.read(card.path)
-    cards.check_hash(card)
+    fitting.check_hash(card, file.weights)
     text = cards.dumps(card)
     if options.out:
         _save(Path(options.out), text.encode(), options.force)

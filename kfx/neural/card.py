@@ -12,7 +12,7 @@
     class = "generative"        # or "procedural"
     licence = "Apache-2.0"
     source = "where it was found"
-    sha256 = "…"
+    sha256 = "…"                # of the net and, where weights lie beside it, of those after it
 
     [input."input.1"]
     is = "picture"
@@ -39,7 +39,6 @@ by ARKit's names move the face, and all of them are signals ``net.NAME`` for the
 
 from __future__ import annotations
 
-import hashlib
 import re
 import tomllib
 from collections.abc import Mapping
@@ -131,9 +130,12 @@ class Card:
             own |= _acting(self)
         if self.kind == "matte":
             doc = "what is drawn: the background replaced, the person, or the matte itself"
-            own["show"] = Choice("background", ("background", "person", "matte"), doc=doc)
-            black, low, high = (0.0, 0.0, 0.0, 1.0), (0.0,) * 4, (1.0,) * 4
-            own["colour"] = Vector(black, low, high, doc="what is put there")
+            dots = self.answer.role == "heatmaps"  # light on the face, else a new background
+            usual = "person" if dots else "background"
+            own["show"] = Choice(usual, ("background", "person", "matte"), doc=doc)
+            light = float(dots)
+            colour, low, high = (light, light, light, 1.0), (0.0,) * 4, (1.0,) * 4
+            own["colour"] = Vector(colour, low, high, doc="what is put there")
         if self.region != "frame" and self.kind in DRAWN:
             own["feather"] = _FEATHER
         if self.kind in ("image", "flow"):
@@ -217,8 +219,8 @@ def parse(text: str, path: Path) -> Card:
     words = {"region": region, "stick": "result", "edge": "soft", "class": "generative", **table}
     for key, known in _WORDS.items():
         if words.get(key) not in known:
-            wrong = words.get(key, "missing")
-            raise KfxError(f"{path}: {key}: {wrong!r} is none of {', '.join(known)}")
+            wrong = f": {words[key]!r} is none of" if key in words else " is missing; it is one of"
+            raise KfxError(f"{path}: {key}{wrong} {', '.join(known)}")
     kind = words["kind"]
     usual = "landmarks" if kind == "landmarks" else "picture"
     inputs = _ports(table, "input", usual, path)
@@ -271,28 +273,6 @@ def _check_points(inputs: tuple[Port, ...], outputs: tuple[Port, ...], path: Pat
             rest = one.get("rest", 0.0) if isinstance(one, dict) else 0.0
             if isinstance(rest, bool) or not isinstance(rest, int | float):
                 raise KfxError(f"{path}: output.{port.name}: names: rest: {rest!r} is no number")
-
-
-def check_hash(card: Card) -> None:
-    """Raise `KfxError` when the net isn't the one that the card was written for."""
-    if not card.sha256:
-        return
-    found = hash_of(card.path)
-    if found != card.sha256:
-        raise KfxError(
-            f"{card.path}: this isn't the net that {card.where or 'its card'} was written for: its "
-            f"sha256 is {found[:12]}…, the card says {card.sha256[:12]}…; get that file, or if the "
-            "change is wanted, write the new sha256 into the card"
-        )
-
-
-def hash_of(path: Path) -> str:
-    """The file's SHA-256 in hex. Raises `KfxError` where it can't be read."""
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise KfxError(f"{path}: {error.strerror}; put the net beside its card") from error
 
 
 def _ports(table: Mapping[str, Any], key: str, usual: str, path: Path) -> tuple[Port, ...]:

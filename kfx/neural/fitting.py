@@ -1,6 +1,10 @@
-"""Whether a card and its net fit: names, types, layouts, sizes, and what a first run answers."""
+"""Whether a card and its net fit: hash, names, types, layouts, sizes, what a first run answers."""
 
 from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
 
 from kfx.errors import KfxError
 from kfx.neural import layout, onnx_file
@@ -8,6 +12,32 @@ from kfx.neural.card import Card
 from kfx.neural.ports import PICTURES, Port
 
 _RANKS = {"NCHW": 4, "NHWC": 4, "CHW": 3, "HWC": 3, "NHW": 3, "HW": 2}
+
+
+def check_hash(card: Card, weights: Sequence[Path] = ()) -> None:
+    """Raise `KfxError` when the net isn't the one that the card was written for."""
+    if not card.sha256:
+        return
+    found = hash_of(card.path, *weights)
+    if found != card.sha256:
+        raise KfxError(
+            f"{card.path}: this isn't the net that {card.where or 'its card'} was written for: its "
+            f"sha256 is {found[:12]}…, the card says {card.sha256[:12]}…; get that file, or if the "
+            "change is wanted, write the new sha256 into the card"
+        )
+
+
+def hash_of(*paths: Path) -> str:
+    """The SHA-256 in hex of files one after another. Raises `KfxError` where one can't be read."""
+    digest = hashlib.sha256()
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                while part := file.read(1 << 20):
+                    digest.update(part)
+        except OSError as error:
+            raise KfxError(f"{path}: {error.strerror}; put the net beside its card") from error
+    return digest.hexdigest()
 
 
 def check(card: Card, file: onnx_file.OnnxFile) -> None:
@@ -51,6 +81,7 @@ def _fit_picture(place: str, port: Port, shape: tuple[int | str, ...], given: bo
         raise KfxError(f"{place}: layout: {port.layout} has {rank} axes, the net has {sides}")
     if not given:
         return
+    _fit_scale(place, port, layout.channels_of(port))
     wanted = {"N": 1, "C": layout.channels_of(port)}
     if port.size:
         wanted |= {"W": port.size[0], "H": port.size[1]}
@@ -79,6 +110,17 @@ def check_answer(card: Card, port: Port, shape: tuple[int, ...]) -> None:
         raise KfxError(
             f"{place}: output.{port.name}: channels: it has {shape[2]}; name those that are meant"
         )
+    _fit_scale(f"{place}: output.{port.name}", port, len(port.channels) or shape[2])
+
+
+def _fit_scale(place: str, port: Port, channels: int) -> None:
+    """A mean and a std are one number for all channels, or one for each (but for alpha)."""
+    for key, values in (("mean", port.mean), ("std", port.std)):
+        if len(values) not in (0, 1, channels, min(channels, 3)):
+            raise KfxError(
+                f"{place}: {key}: {len(values)} numbers for {channels} "
+                f"channel{'s' * (channels != 1)}; write one, or one for each"
+            )
 
 
 def check_names(card: Card, port: Port, values: int) -> None:

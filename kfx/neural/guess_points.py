@@ -91,7 +91,7 @@ def dots(card: Card, probe: Probe, answers: dict[str, npt.NDArray[Any]]) -> Card
                 for one in card.inputs
             ),
             outputs=tuple(drawn if one.name == port.name else one for one in card.outputs),
-            doc=f"finds {count} points; guessed from the net: show = matte draws them as light",
+            doc=f"finds {count} points and draws them on the face as light; guessed from the net",
         )
     return None
 

@@ -15,8 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kfx.errors import KfxError
-from kfx.neural import card as cards
-from kfx.neural import families, guess_points, layout, onnx_file, roles
+from kfx.neural import families, fitting, guess_points, layout, onnx_file, roles
 from kfx.neural.card import Card
 from kfx.neural.channels import alike, picture_in
 from kfx.neural.onnx_file import OnnxFile
@@ -71,7 +70,7 @@ def _inspect(path: Path, _changed: int, _bytes: int) -> Card:
         # Lists and texts are left where they are: nothing can be drawn of them.
         outputs=tuple(Port(one.name, "unused", type=one.type) for one in file.outputs if one.type),
         doc="guessed from the net; look at it: kfx model try",
-        sha256=cards.hash_of(path),
+        sha256=fitting.hash_of(path, *file.weights),
         training="procedural" if file.bytes < NO_WEIGHTS else "generative",
     )
     if not base.outputs:
@@ -95,6 +94,8 @@ def _inspect(path: Path, _changed: int, _bytes: int) -> Card:
             ),
         )
     answers = first.run(first.scales[0])
+    if all(_void(first.run(scale)) for scale in first.scales):
+        return replace(_told(base, answers), doc="it answers nothing but NaN to a portrait")
     name, decoded = _main_output(base, file, answers)
     if name is None:
         return guess_points.dots(base, first, answers) or _told(base, answers)
@@ -119,6 +120,12 @@ def _inspect(path: Path, _changed: int, _bytes: int) -> Card:
         for port in best.outputs
     )
     return replace(best, outputs=outputs, region=_region(best, file))
+
+
+def _void(answers: dict[str, Array]) -> bool:
+    """Whether there is no number in what a net answers."""
+    numbers = [one for one in answers.values() if one.dtype.kind == "f"]
+    return len(numbers) == len(answers) and not any(np.isfinite(one).any() for one in numbers)
 
 
 def _no_picture(file: OnnxFile) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 
 from kfx.errors import KfxError
@@ -21,6 +22,8 @@ DOMAINS = frozenset({
 })  # fmt: skip
 TYPES = {1: "float32", 2: "uint8", 3: "int8", 4: "uint16", 5: "int16", 6: "int32", 7: "int64",
          9: "bool", 10: "float16", 11: "float64", 12: "uint32", 13: "uint64"}  # fmt: skip
+_BYTES = {1: 4, 4: 2, 5: 2, 6: 4, 7: 8, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
+"""Of one value of a type, where that is more than a byte."""
 FREE = ("?", "?", "?", "?")  # the sides of an input that the file says nothing of
 
 Bytes = memoryview
@@ -46,6 +49,7 @@ class OnnxFile:
     doc: str
     last_ops: Mapping[str, str]  # output → the operator it comes from
     bytes: int
+    weights: tuple[Path, ...] = ()  # that lie beside it
 
 
 def read(path: Path) -> OnnxFile:
@@ -129,7 +133,7 @@ class _Graph:
     weights: set[str]
     ops: set[tuple[str, str]]  # domain, operator
     makers: dict[str, str]
-    files: set[str]
+    files: dict[str, int]  # of weights that lie elsewhere: the bytes that each has at least
     open: set[str]  # inputs and outputs of which the file doesn't even say how many sides
 
 
@@ -138,9 +142,10 @@ def _model(path: Path, data: Bytes) -> OnnxFile:
     notes: dict[str, str] = {}
     doc = ""
     own: set[tuple[str, str]] = set()  # functions that the file brings itself
+    bodies: list[Bytes] = []  # the nodes of those
     for number, value in _fields(data):
         if number == 7:
-            graph = _Graph([], [], set(), set(), {}, set(), set())
+            graph = _Graph([], [], set(), set(), {}, {}, set())
             _walk(_bytes(value), graph, top=True)
         elif number == 14:
             pair = {n: _text(v) for n, v in _fields(_bytes(value))}
@@ -150,10 +155,14 @@ def _model(path: Path, data: Bytes) -> OnnxFile:
         elif number == 25:
             named = {n: _text(v) for n, v in _fields(_bytes(value)) if n in (1, 10)}
             own.add((named.get(10, ""), named.get(1, "")))
+            bodies += [_bytes(v) for n, v in _fields(_bytes(value)) if n == 7]
     if graph is None or not graph.outputs:
         raise ValueError("no graph")
+    for body in bodies:
+        _node(body, graph, top=False)
     _refuse_custom(path, graph.ops - own)
-    size = len(data) + _external(path, graph.files)
+    weights = _external(path, graph.files)
+    size = len(data) + sum(one.stat().st_size for one in weights)
     if size > LARGEST:
         raise KfxError(f"{path}: {size / 1e6:.0f} MB with its weights; kfx loads nets up to 1 GB")
     inputs = _shaped([one for one in graph.inputs if one.name not in graph.weights], graph.open)
@@ -161,7 +170,7 @@ def _model(path: Path, data: Bytes) -> OnnxFile:
     for one in (*inputs, *graph.outputs):
         _check_size(path, one)
     makers = {one.name: graph.makers.get(one.name, "") for one in graph.outputs}
-    return OnnxFile(path, inputs, tuple(graph.outputs), notes, doc, makers, size)
+    return OnnxFile(path, inputs, tuple(graph.outputs), notes, doc, makers, size, weights)
 
 
 def _walk(data: Bytes, graph: _Graph, *, top: bool) -> None:
@@ -172,6 +181,8 @@ def _walk(data: Bytes, graph: _Graph, *, top: bool) -> None:
             name = _tensor(_bytes(value), graph)
             if top:
                 graph.weights.add(name)
+        elif number == 15:
+            _sparse(_bytes(value), graph)
         elif top and number in (11, 12):
             (graph.inputs if number == 11 else graph.outputs).append(_value(_bytes(value), graph))
 
@@ -191,21 +202,46 @@ def _node(data: Bytes, graph: _Graph, *, top: bool) -> None:
                     _walk(_bytes(part), graph, top=False)
                 elif n in (5, 10):
                     _tensor(_bytes(part), graph)
+                elif n in (22, 23):
+                    _sparse(_bytes(part), graph)
     graph.ops.add((domain, kind))
     if top:
         graph.makers.update(dict.fromkeys(outputs, kind))
 
 
 def _tensor(data: Bytes, graph: _Graph) -> str:
-    name = ""
+    name, count, kind = "", 1, 0
+    elsewhere: dict[str, str] = {}
     for number, value in _fields(data):
-        if number == 8:
+        if number == 1:
+            count *= value if isinstance(value, int) else prod(_packed(value))
+        elif number == 2 and isinstance(value, int):
+            kind = value
+        elif number == 8:
             name = _text(value)
         elif number == 13:
             pair = {n: _text(v) for n, v in _fields(_bytes(value))}
-            if pair.get(1) == "location":
-                graph.files.add(pair.get(2, ""))
+            elsewhere[pair.get(1, "")] = pair.get(2, "")
+    if "location" in elsewhere:
+        file = elsewhere["location"]
+        length = int(elsewhere.get("length") or count * _BYTES.get(kind, 0))
+        end = int(elsewhere.get("offset") or 0) + length
+        graph.files[file] = max(end, graph.files.get(file, 0))
     return name
+
+
+def _sparse(data: Bytes, graph: _Graph) -> None:
+    for number, value in _fields(data):
+        if number in (1, 2):
+            _tensor(_bytes(value), graph)
+
+
+def _packed(data: Bytes) -> list[int]:
+    values, at = [], 0
+    while at < len(data):
+        value, at = _varint(data, at)
+        values.append(value)
+    return values
 
 
 def _value(data: Bytes, graph: _Graph) -> Value:
@@ -264,11 +300,11 @@ def _refuse_custom(path: Path, ops: set[tuple[str, str]]) -> None:
         )
 
 
-def _external(path: Path, files: set[str]) -> int:
-    """Bytes of the weights that lie beside the net, all of which must be in its own folder."""
+def _external(path: Path, files: Mapping[str, int]) -> tuple[Path, ...]:
+    """The weights that lie beside the net, all of which must be in its own folder, and whole."""
     folder = path.resolve().parent
-    total = 0
-    for name in sorted(files):
+    found = []
+    for name, least in sorted(files.items()):
         place = (folder / name).resolve()
         if Path(name).is_absolute() or not place.is_relative_to(folder) or place == folder:
             raise KfxError(
@@ -277,8 +313,14 @@ def _external(path: Path, files: set[str]) -> int:
             )
         if not place.is_file():
             raise KfxError(f"{path}: its weights are missing: put {name} into {folder}")
-        total += place.stat().st_size
-    return total
+        size = place.stat().st_size
+        if size < least:
+            raise KfxError(
+                f"{path}: its weights are cut short: {name} has {size} bytes of {least}; "
+                "get that file again"
+            )
+        found.append(place)
+    return tuple(found)
 
 
 def _check_size(path: Path, value: Value) -> None:

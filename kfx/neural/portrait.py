@@ -64,28 +64,23 @@ class Probe:
 
     def _free(self) -> tuple[int, int]:
         """The first size of `FREES` that the net takes."""
-        for size in FREES:
-            try:
-                self.run("0..1", size)
-            except providers.TooLong:
-                raise
-            except KfxError:
-                continue
-            return size
-        return FREE
+        return next((size for size in FREES if self._takes(size)), FREE)
 
     def multiple(self) -> int:
         """Of what the sides of pictures must be multiples, as far as runs tell."""
-        for one in MULTIPLES:
-            size = (self.size[0] // one * one + one, self.size[1] // one * one + one)
-            try:
-                self.run("0..1", size)
-            except providers.TooLong:
-                raise
-            except KfxError:
-                continue
-            return one
-        return 1
+        width, height = self.size
+        beyond = ((one, (width // one * one + one, height // one * one + one)) for one in MULTIPLES)
+        return next((one for one, size in beyond if self._takes(size)), 1)
+
+    def _takes(self, size: tuple[int, int]) -> bool:
+        """Whether the net answers a picture of a size; one that never does is an error."""
+        try:
+            self.run("0..1", size)
+        except providers.TooLong:
+            raise
+        except KfxError:
+            return False
+        return True
 
     @property
     def scales(self) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import threading
 import weakref
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,7 +16,7 @@ from kfx import clock
 from kfx.canonical import canonical
 from kfx.errors import KfxError
 from kfx.neural import card as cards
-from kfx.neural import fitting, layout, memory, onnx_file, points, providers
+from kfx.neural import fitting, layout, memory, onnx_file, points, providers, worker
 from kfx.neural.card import Card
 from kfx.neural.ports import PICTURES, Port
 
@@ -52,7 +52,7 @@ class Net:
         self.card = card
         self.lock = threading.Lock()  # for who shares a net: held until its answers are read
         self.file = onnx_file.read(card.path)
-        cards.check_hash(card)
+        fitting.check_hash(card, self.file.weights)
         fitting.check(card, self.file)
         self.size = size_of(card, frame)
         self._buffers = {
@@ -68,6 +68,7 @@ class Net:
         self.ms = 0.0
         self._watch = memory.Watch()
         self._session = self._open()
+        _alive.add(self)
         if warm:
             self._warm()
 
@@ -95,29 +96,11 @@ class Net:
         if session is None:
             raise KfxError(f"{self.card.name}: the net is closed")
         try:
-            for port in self.card.inputs:
-                self._fill(port, given, state)
-            binding = session.io_binding()
-            for port in self.card.inputs:
-                binding.bind_cpu_input(port.name, self._buffers[port.name])
-            for port in self._outputs:
-                kept = self._bound.get(port.name)
-                if kept is None:
-                    binding.bind_output(port.name, "cpu")
-                else:
-                    binding.bind_output(
-                        port.name, "cpu", 0, kept.dtype.type, kept.shape, kept.ctypes.data
-                    )
-            with self._watch:
-                session.run_with_iobinding(binding, self._options)
-            answers = {}
-            for port, value in zip(self._outputs, binding.get_outputs(), strict=True):
-                kept = self._bound.get(port.name)
-                answers[port.name] = value.numpy() if kept is None else kept
+            answers = self._answered(session, given, state)
         except KfxError:
             raise
         except Exception as error:  # onnxruntime's own kinds, MemoryError
-            raise KfxError(f"{self.card.name}: the net failed: {_said(error)}") from error
+            answers = self._on_cpu(error, given, state)
         if self._watch.kept > memory.MOST_KEPT:
             kept, self._watch = self._watch.kept, memory.Watch()
             self._session = self._open()
@@ -140,6 +123,47 @@ class Net:
                     f"{MOST_STATE}; it starts anew"
                 )
         return answers
+
+    def _answered(self, session: Any, given: Given, state: State | None) -> dict[str, Array]:
+        """One run of a session. Raises whatever goes wrong in it."""
+        for port in self.card.inputs:
+            self._fill(port, given, state)
+        binding = session.io_binding()
+        for port in self.card.inputs:
+            binding.bind_cpu_input(port.name, self._buffers[port.name])
+        for port in self._outputs:
+            kept = self._bound.get(port.name)
+            if kept is None:
+                binding.bind_output(port.name, "cpu")
+            else:
+                binding.bind_output(
+                    port.name, "cpu", 0, kept.dtype.type, kept.shape, kept.ctypes.data
+                )
+        with self._watch:
+            session.run_with_iobinding(binding, self._options)
+        answers = {}
+        for port, value in zip(self._outputs, binding.get_outputs(), strict=True):
+            kept = self._bound.get(port.name)
+            answers[port.name] = value.numpy() if kept is None else kept
+        return answers
+
+    def _on_cpu(self, error: BaseException, given: Given, state: State | None) -> dict[str, Array]:
+        """The same run on the CPU after `error`: where that goes well the provider is to blame
+        (a driver that was lost), and the net stays on the CPU. Else the net is.
+        """
+        fault = error
+        if self.provider != providers.CPU and not self._options.terminate:
+            try:
+                cpu = self._session_on([providers.CPU], providers.threads())
+                answers = self._answered(cpu, given, state)
+            except Exception as again:  # onnxruntime's own kinds
+                fault = again
+            else:
+                note = f"{providers.short(self.provider)}: {_said(error)}"
+                self.fallbacks = (*self.fallbacks, note)
+                self._session, self.provider = cpu, providers.CPU
+                return answers
+        raise KfxError(f"{self.card.name}: the net failed: {_said(fault)}") from fault
 
     def _declared(self, port: Port) -> tuple[int | str, ...]:
         return next(value.shape for value in self.file.inputs if value.name == port.name)
@@ -206,7 +230,9 @@ class Net:
         given = Given(sample_picture(self.size), landmarks=_sample_landmarks())
         for port in self.card.inputs:
             self._fill(port, given, None)
-        answers: list[Array] = session.run([port.name for port in self._outputs], self._buffers)
+        names = [port.name for port in self._outputs]
+        with providers.ending() as how:
+            answers: list[Array] = session.run(names, self._buffers, how)
         return answers
 
     def _warm(self) -> None:
@@ -226,20 +252,35 @@ class Net:
             if one.size > onnx_file.MOST_VALUES:
                 raise KfxError(f"{self.card.name}: output {port.name} is too large: {one.shape}")
             if port.role == "landmarks":
-                points.unpack(one, port)
+                self._told(points.unpack, one, port)
             if port.role == "coefficients":
                 fitting.check_names(self.card, port, one.size)
             if port.role in PICTURES:
                 self._shapes[port.name] = one.shape
-                decoded = layout.planes(one, port)
+                decoded = self._told(layout.planes, one, port)
                 fitting.check_answer(self.card, port, decoded.shape)
             declared = next(v.shape for v in self.file.outputs if v.name == port.name)
             # An answer whose shape the file leaves open may change; others get a place to lie.
             if all(isinstance(side, int) for side in declared) and port.name not in states:
                 self._bound[port.name] = np.empty(one.shape, one.dtype)
 
+    def _told(self, read: Callable[[Array, Port], Any], answer: Array, port: Port) -> Any:
+        """What `read` makes of a first answer; its error names the net."""
+        try:
+            return read(answer, port)
+        except KfxError as error:
+            raise KfxError(f"{self.card.where or self.card.path}: {error}") from error
+
 
 _open: weakref.WeakValueDictionary[tuple[object, ...], Net] = weakref.WeakValueDictionary()
+_alive: weakref.WeakSet[Net] = weakref.WeakSet()
+
+
+@worker.at_end
+def close_all() -> None:
+    """End the runs of all nets: a process that ends waits for their threads."""
+    for net in list(_alive):
+        net.close()
 
 
 def shared(card: Card, frame: tuple[int, int]) -> Net:

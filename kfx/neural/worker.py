@@ -18,7 +18,7 @@ from kfx.errors import KfxError
 # beside a net of 88 ms that never rests, in turns in one run: 121 without it, 91 at 0, 104 at 5,
 # 110 at 10, 118 at 19. What the net gets then is what drawing leaves.
 NICENESS = 19
-LAST_S = 1.0  # how long the process waits at its end for a net that still runs
+LAST_S = 10.0  # how long the process waits at its end for a net whose run is being ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,11 +200,20 @@ def waited_for(thread: threading.Thread) -> None:
     _ending[:] = [one for one in (*_ending, thread) if one.is_alive()]
 
 
+def at_end(act: Callable[[], None]) -> Callable[[], None]:
+    """Call `act` when the process ends, before threads are waited for."""
+    _acts.append(act)
+    return act
+
+
 _ending: list[threading.Thread] = []
+_acts: list[Callable[[], None]] = []
 
 
 @atexit.register
 def _wait() -> None:
     """A thread inside a net while the interpreter is taken down would bring the process down."""
+    for act in _acts:
+        act()
     for thread in _ending:
         thread.join(timeout=LAST_S)

@@ -40,6 +40,7 @@ class Scene:
         self._cells = {
             "linear": f.avg_pool2d(self.linear, self.CELL),
             "slope": f.avg_pool2d(self.slope, self.CELL),
+            "material": f.avg_pool2d(self.material, self.CELL),
         }
         share = f.avg_pool2d(self.material, self.CELL) * f.avg_pool2d(weight, self.CELL)
         self._share = share / (share.mean(dim=(2, 3), keepdim=True) + 1e-4)
@@ -61,13 +62,26 @@ class Scene:
         return (cells * self._share).mean(dim=(2, 3), keepdim=True)
 
     def wide(self, name: str, by: int) -> Tensor:
-        """`linear`, `luma` or `slope`, blurred over some `by` cells: (1, c, h, w)."""
+        """`linear`, `luma`, `slope` or `material`, blurred over some `by` cells: (1, c, h, w)."""
         cells = self._cells[name]
         if by > 1:
             cells = f.avg_pool2d(cells, by)
         cells = f.avg_pool2d(cells, 3, 1, 1, count_include_pad=False)
         scale = float(self.CELL * by)
         return f.interpolate(cells, scale_factor=scale, mode="bilinear", align_corners=False)
+
+    def kept(self) -> tuple[Tensor, Tensor]:
+        """How much of the picture stays, and the grey beside it: where the material has holes.
+
+        What the net leaves of skin around eyes and in the corners of the mouth is red beside any
+        material: it is darkened, as a make-up artist would line it, and loses its red.
+        """
+        around = self.wide("material", 1)
+        rim, inside = smooth(around, 0.55, 0.95), smooth(around, 0.15, 0.60)
+        red = smooth(self.picture[:, :1] - self.picture[:, 1:2], 0.02, 0.12)
+        left = (1 - self.material) * (1 - 0.40 * rim)
+        sober = left * (0.55 * inside * red)
+        return left - sober, sober * self.luma.clamp(min=1e-6).sqrt()
 
     def light(self, x: Tensor, y: Tensor) -> Tensor:
         """(1, 3, h, w): the set's light, about 1, on normals x, y, of 1 or 3 channels."""
@@ -177,9 +191,11 @@ class Porcelain(Material):
         shade = hollow.sqrt() * (0.4 + 0.6 * fold)
         warm = torch.tensor([0.80, 0.785, 0.76]).view(1, 3, 1, 1)
         inner = torch.tensor([0.132, 0.044, 0.0]).view(1, 3, 1, 1)  # light that has been inside
-        exposure = (scene.key * 2.0 + 0.08).clamp(max=0.80)
+        exposure = (1.35 * scene.key.sqrt()).clamp(max=0.86)  # in dim light it stays white clay
         cast = (scene.colour / scene.key).clamp(0.6, 1.6)
-        cast = 1 + 0.30 * (cast / torch.tensor([1.28, 0.93, 0.80]).view(1, 3, 1, 1) - 1)
+        cast = cast / torch.tensor([1.28, 0.93, 0.80]).view(1, 3, 1, 1) - 1
+        # How people's skins differ isn't the light: only a strong cast is.
+        cast = 1 + (0.08 + 0.55 * cast.abs()) * cast
         red = torch.tensor([0.46, 0.035, 0.05]).view(1, 3, 1, 1)
         dark = ((scene.luma + 0.01) / (scene.near + 0.01)).clamp(0.1, 1.0)
         brows = smooth(broader / scene.near.clamp(min=1e-3), 1.25, 2.2) * (1 - scene.lips)
@@ -285,7 +301,8 @@ class Skin(nn.Module):
         """The picture in its material, where the surface is known."""
         scene = Scene(picture, out, self.material.weight)
         shown = self.material(scene, *knobs).clamp(1e-6, 1.0).sqrt()
-        return picture + (shown - picture) * scene.material
+        own, grey = scene.kept()
+        return picture * own + grey + shown * scene.material
 
 
 MATERIALS = {"chrome": Chrome, "porcelain": Porcelain, "nova": Nova}

@@ -131,7 +131,7 @@ def nebula(side: int = 208) -> Array:
     out *= 1.25 * level / (level + 0.05)  # gas alone is hardly seen: a dark sky, bright threads
     for _ in range(260):
         cx, cy = rng.uniform(0, side, 2)
-        size, power = rng.uniform(0.38, 0.55), rng.pareto(1.4) * 0.30 + 0.10
+        size, power = rng.uniform(0.52, 0.68), rng.pareto(1.4) * 0.20 + 0.06
         near = np.exp(-((x - cx) ** 2 + (y - cy) ** 2) / (2 * size**2)) * min(power, 5.0)
         out += near[..., None] * rng.choice([[1, 0.9, 0.8], [0.8, 0.9, 1.1], [1, 0.75, 1]])
     return np.asarray(out.transpose(2, 0, 1), np.float32)

@@ -172,6 +172,41 @@ def test_a_state_starts_anew_at_a_cut(gpu, tmp_path):
     assert (first, cut) == ([1, 2, 3, 4], [1, 2])
 
 
+def test_a_state_and_results_end_with_the_shot(gpu, tmp_path):
+    """An edited clip: the cut is in the picture, not in the time."""
+    net = nets.counting_net(tmp_path / "count.onnx")
+    text = cards.dumps(inspect.inspect(net)).replace('region = "face"', 'region = "frame"')
+    net.with_suffix(".toml").write_text(text)
+    shots = [session.sample_picture(SIZE, seed) for seed in (1, 2)]
+    frames = [shots[i // 12] for i in range(24)]
+    ticks = [tick_of(frame_of(one, i), [], 1 / 30 if i else 0.0) for i, one in enumerate(frames)]
+    exact, _ = shown(gpu, preset_of(str(net)), ticks)
+    assert [int(one[90, 160, 0]) for one in exact] == [*range(1, 13), *range(1, 13)]
+    late, _ = shown(gpu, preset_of(str(net)), ticks, partial(Slowed, hz=15.0))
+    assert (late[11] != frames[11]).any()
+    assert (late[12] == frames[12]).all()
+    assert (late[23] != frames[23]).any()
+
+
+def test_a_provider_that_is_lost_in_the_show_is_told(gpu, tmp_path, monkeypatch):
+    real = session.Net.run
+
+    def run(self, *given):
+        answers = real(self, *given)
+        self.provider, self.fallbacks = "CPUExecutionProvider", ("CUDA: error 719",)
+        return answers
+
+    card = negative(tmp_path)
+    with Chain(gpu, preset_of(card), SIZE) as chain:
+        ticks = still(2)
+        chain.render(ticks[0])
+        assert chain.news() == []
+        monkeypatch.setattr(session.Net, "run", run)
+        chain.render(ticks[1])
+        assert chain.news() == ["turn: runs on CPU; CUDA: error 719"]
+        assert chain.nets[0]["passed_over"] == ["CUDA: error 719"]
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 @pytest.mark.parametrize("pace", [Inline, partial(Slowed, hz=30.0)], ids=["exact", "live"])
 def test_a_net_that_fails_midway_means_the_plate_and_one_report(gpu, tmp_path, fault, pace):

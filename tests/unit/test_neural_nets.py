@@ -11,7 +11,7 @@ import pytest
 
 from kfx.cli import main
 from kfx.errors import KfxError
-from kfx.neural import answer, inspect, onnx_file, session, trial
+from kfx.neural import answer, fitting, inspect, onnx_file, session, trial, worker
 from kfx.neural import card as cards
 from kfx.neural.session import Given, Net, sample_picture
 from kfx.neural.worker import Inline, Slowed, Threaded
@@ -80,6 +80,52 @@ def test_weights_that_lie_elsewhere(tmp_path, location, said):
     path.write_bytes(model.SerializeToString())
     with pytest.raises(KfxError, match=said):
         onnx_file.read(path)
+
+
+@pytest.mark.parametrize(
+    ("weights", "op", "said"),
+    [("../secret.bin", ("", "Conv"), "outside its folder"), ("", ("evil", "Magic"), "evil.Magic")],
+)
+def test_the_body_of_a_function_is_looked_into(tmp_path, weights, op, said):
+    """A file may bring functions: weights and operators hide in there as well."""
+    from onnx import helper
+
+    tensor = onnx.numpy_helper.from_array(np.zeros((3, 3, 1, 1), np.float32), "w")
+    if weights:
+        tensor.ClearField("raw_data")
+        tensor.data_location = onnx.TensorProto.EXTERNAL
+        tensor.external_data.add(key="location", value=weights)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("evil", 1)]
+    body = [
+        helper.make_node("Constant", [], ["w"], value=tensor),
+        helper.make_node(op[1], ["x", "w"], ["y"], domain=op[0]),
+    ]
+    own = helper.make_function("own", "F", ["x"], ["y"], body, opsets)
+    shape = [1, 3, 16, 16]
+    net = nets.save(
+        tmp_path / "f.onnx",
+        [helper.make_node("F", ["x"], ["y"], domain="own")],
+        [("x", shape)],
+        [("y", shape)],
+        functions=[helper.make_opsetid("own", 1)],
+    )
+    model = onnx.load(str(net))
+    model.functions.append(own)
+    net.write_bytes(model.SerializeToString())
+    with pytest.raises(KfxError, match=said):
+        onnx_file.read(net)
+
+
+def test_a_net_that_answers_nan_alone_is_told_and_named(tmp_path):
+    nodes = [nets.node("Sqrt", ["less"], ["nan"]), nets.node("Mul", ["x", "nan"], ["y"])]
+    shape = [1, 3, 16, 16]
+    weights = [("less", np.float32(-1))]
+    net = nets.save(tmp_path / "nan.onnx", nodes, [("x", shape)], [("y", shape)], weights)
+    card = inspect.inspect(net)
+    assert card.kind not in cards.PLAYED
+    assert "nothing but NaN" in card.doc
+    with pytest.raises(KfxError, match=r"nan\.toml: its output y holds NaN"):
+        Net(cards.load(nets.with_card(net, size=(16, 16))), (16, 16))
 
 
 def test_a_picture_larger_than_memory(tmp_path):
@@ -192,7 +238,7 @@ def test_a_guessed_card_plays(tmp_path):
     knob = card.knobs["strength"]
     assert (knob.min, knob.max, knob.default) == (0.0, 4.0, 1.5)
     assert card.kind == "image"
-    assert card.sha256 == cards.hash_of(path)
+    assert card.sha256 == fitting.hash_of(path)
     again = cards.parse(cards.dumps(card), path.with_suffix(".toml"))
     half, whole = (ran(again, PICTURE, knobs={"strength": n}) for n in (0.0, 1.0))
     assert (half[..., :3] != whole[..., :3]).any()
@@ -385,6 +431,51 @@ def test_who_closes_a_thread_does_not_wait_for_its_net(monkeypatch):
     go.set()
     thread.join(LONG_S)
     assert not thread.is_alive()
+
+
+def test_a_run_that_goes_on_is_ended_with_the_process(tmp_path, monkeypatch):
+    """A thread inside a net while the interpreter goes would abort the process."""
+    from onnx import TensorProto, helper
+
+    body = helper.make_graph(
+        [nets.node("Identity", ["go"], ["on"]), nets.node("Mul", ["v", "v"], ["w"])],
+        "body",
+        [
+            helper.make_tensor_value_info("i", TensorProto.INT64, []),
+            helper.make_tensor_value_info("go", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("v", TensorProto.FLOAT, []),
+        ],
+        [
+            helper.make_tensor_value_info("on", TensorProto.BOOL, []),
+            helper.make_tensor_value_info("w", TensorProto.FLOAT, []),
+        ],
+    )
+    loop = [
+        nets.node("Cast", ["time"], ["times"], to=TensorProto.INT64),
+        helper.make_node("Loop", ["times", "yes", "one"], ["same"], body=body),
+        nets.node("Mul", ["x", "same"], ["y"]),
+    ]
+    weights = [("yes", np.bool_(True)), ("one", np.float32(1))]
+    shape = [1, 3, 16, 16]
+    inputs = [("x", shape), ("time", [1])]
+    net = nets.save(tmp_path / "long.onnx", loop, inputs, [("y", shape)], weights)
+    text = nets.card_text(size=(16, 16)) + '\n[input.time]\nis = "time"\n'
+    net.with_suffix(".toml").write_text(text)
+    one = Net(cards.load(net.with_suffix(".toml")), (16, 16))
+    began, picture = threading.Event(), sample_picture((16, 16))
+
+    def work(job):
+        began.set()
+        return one.run(Given(picture, time=1e12))
+
+    runner = Threaded(work)
+    runner.offer(1, 0.0)
+    assert began.wait(LONG_S)
+    runner.close()
+    monkeypatch.setattr(worker, "LAST_S", LONG_S)
+    monkeypatch.setattr(session, "_alive", {one})  # not those of other tests
+    worker._wait()
+    assert not runner._thread.is_alive()
 
 
 # The nets that others made

@@ -12,7 +12,7 @@ from kfx import assets, effects, presets, sources
 from kfx import canonical as c
 from kfx.engine.look.modulate import Knobs
 from kfx.neural import aligned, answer
-from kfx.neural.card import check_hash
+from kfx.neural.fitting import check_hash
 from kfx.neural.session import Given, Net
 from tests.faces import frame_of, tick_of
 from tests.faces import picture as plain_picture
@@ -234,3 +234,14 @@ def test_styles_flip_on_the_beat(beat, worn):
             assert mixes[name] < 1 / 255
         if (0, 1, 3)[i] == (int(beat) + 1) % 4:
             assert mixes[name] > 0.0
+
+
+def test_what_is_left_of_skin_around_the_eyes_is_not_red(skin, face):
+    """Red rims beside metal look like sore eyes."""
+    picture, points = face
+    plate = picture[..., :3] / 255.0
+    shown = skin.of(picture, points / SIDE)
+    for lids in (c.RIGHT_LIDS, c.LEFT_LIDS):
+        eye = inside(points, lids, 0.9)
+        before, after = (np.mean((one[..., 0] - one[..., 1])[eye]) for one in (plate, shown))
+        assert after < 0.8 * before

@@ -14,7 +14,7 @@ from kfx.engine.look import net_rehearsal
 from kfx.engine.look.net_jobs import FRAME, Ask, Asking, Job
 from kfx.engine.look.net_results import Shown, Slots
 from kfx.engine.look.net_timing import Timing
-from kfx.neural import answer, flow, providers, refine, session
+from kfx.neural import answer, cuts, flow, providers, refine, session
 from kfx.neural.aligned import Affine
 from kfx.neural.card import Card
 from kfx.neural.worker import Done, Pace, Runner
@@ -39,12 +39,7 @@ class NetLayer:
         self.card = card = net.card
         self._gpu, self._frame = gpu, frame
         self._net = net
-        self.facts: dict[str, Any] = {
-            "name": card.name,
-            "provider": providers.short(self._net.provider),
-            "ms": round(self._net.ms, 2),
-            "passed_over": list(self._net.fallbacks),
-        }
+        self.facts: dict[str, Any] = {"name": card.name, "ms": round(self._net.ms, 2)}
         self._states: dict[int, session.State] = {}  # of the thread that runs the net
         self._runner: Runner = pace(self._work)
         self._asking = Asking(gpu, card, frame, net.size, exact=self._runner.exact)
@@ -58,10 +53,17 @@ class NetLayer:
         self._timing = Timing()
         self._asked: Job | None = None  # what the runner has
         self._released = False
+        self._cuts = cuts.Cuts()
         self._told: set[str] = set()
         self._news: list[str] = []
-        for note in self._net.fallbacks:
-            self._tell(f"runs on {providers.short(self._net.provider)}; {note}")
+        self._place()
+
+    def _place(self) -> None:
+        """Where the net runs: told when the show begins, and when its provider is lost in it."""
+        where = providers.short(self._net.provider)
+        for note in self._net.fallbacks[len(self.facts.get("passed_over", ())) :]:
+            self._tell(f"runs on {where}; {note}")
+        self.facts |= {"provider": where, "passed_over": list(self._net.fallbacks)}
 
     def news(self) -> list[str]:
         """What is to be told since the last call."""
@@ -133,7 +135,7 @@ class NetLayer:
         values: Mapping[str, Value],
     ) -> bool:
         """Draw what there is for this tick; True where the picture is in `spare` afterwards."""
-        if tick.dt == 0.0:
+        if self._cuts.at(tick.frame.pixels) or tick.dt == 0.0:
             self.reset()
         whole = self.card.region == "frame"
         shown = [face for face in faces if np.isfinite(face.landmarks).all()]
@@ -297,6 +299,7 @@ class NetLayer:
             return
         self._faults = 0
         self.facts["ms"] = round(done.ms, 2)
+        self._place()
         if not timing.came(time, job.time):
             self._slots.forget()  # what was shown before a pause isn't faded from
         if timing.period_s > 0.0 and not self._runner.exact:

@@ -23,7 +23,8 @@
     {"TARGET": "heat", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)", "FLOAT": true, "PERSISTENT": true},
     {"TARGET": "spill", "WIDTH": "floor($WIDTH/16.0)", "HEIGHT": "floor($HEIGHT/16.0)"},
     {"TARGET": "veil", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)"},
-    {}
+    {"TARGET": "aglow", "WIDTH": "floor(($WIDTH+31.0)/32.0)", "HEIGHT": "floor(($HEIGHT+31.0)/32.0)"},
+    {"WHERE": "aglow.r"}
   ],
   "IMPORTED": {"gas": {"PATH": "textures/cosmos.png", "WRAP": "repeat"}},
   "KFX": {"region": "frame"}
@@ -47,9 +48,9 @@ vec4 find() {
 }
 
 // Without a matte: head and shoulders as they usually are.
-float guess(vec2 at) {
+float guess(vec2 at, int many) {
     float sum = 0.0;
-    for (int slot = 0; slot < 8; slot++) {
+    for (int slot = 0; slot < many; slot++) {
         vec4 chin = landmark(slot, 152), top = landmark(slot, 10);
         if (chin.w <= 0.0) continue;
         vec2 up = (top.xy - chin.xy) * 0.5, side = vec2(up.y, -up.x), c = mix(chin.xy, top.xy, 0.62), d = at - c;
@@ -62,9 +63,12 @@ float guess(vec2 at) {
     return sum;
 }
 
+// Two by two reads of the matte, and the guess if there is none.
 float figure(vec2 p, vec4 who) {
-    float m = IMG_NORM_PIXEL(personMatte, p).r;
-    return who.z > 0.5 ? m : max(m, guess(p * IMG_SIZE(inputImage)));
+    vec2 d = 0.25 / RENDERSIZE;
+    float m = IMG_NORM_PIXEL(personMatte, p + d).r + IMG_NORM_PIXEL(personMatte, p - d).r
+            + IMG_NORM_PIXEL(personMatte, p + vec2(d.x, -d.y)).r + IMG_NORM_PIXEL(personMatte, p + vec2(-d.x, d.y)).r;
+    return max(0.25 * m, guess(p * IMG_SIZE(inputImage), who.z > 0.5 ? 0 : 8));
 }
 
 vec3 glowing(float h) {
@@ -74,6 +78,17 @@ vec3 glowing(float h) {
     return cold * h + warm * h * h * 1.4 + white * h * h * h * h * 1.3;
 }
 
+// Whether any light falls on a tile of the picture.
+float shone_on(vec2 tile) {
+    vec2 grid = IMG_SIZE(veil) / RENDERSIZE;
+    ivec2 low = max(ivec2(floor((tile - 0.5) * grid)) - 1, ivec2(0));
+    ivec2 high = min(ivec2(ceil((tile + 0.5) * grid)), textureSize(veil, 0) - 1);
+    vec4 most = vec4(0.0);
+    for (int y = low.y; y <= high.y; y++)
+        for (int x = low.x; x <= high.x; x++) most = max(most, texelFetch(veil, ivec2(x, y), 0));
+    return step(0.001, max(max(most.r, most.g), max(most.b, most.a)));
+}
+
 void main() {
     vec2 p = isf_FragNormCoord;
     if (PASSINDEX == 0) { gl_FragColor = find(); return; }
@@ -81,9 +96,7 @@ void main() {
     float unit = max(who.x, 0.05);
     vec2 scale = vec2(IMG_SIZE(inputImage).x / IMG_SIZE(inputImage).y, 1.0) / unit;     // of 1 → iod
     if (PASSINDEX == 1) {
-        vec2 d = 0.25 / RENDERSIZE;
-        float m = figure(p + d, who) + figure(p - d, who) + figure(p + vec2(d.x, -d.y), who) + figure(p + vec2(-d.x, d.y), who);
-        gl_FragColor = vec4(m * 0.25);
+        gl_FragColor = vec4(figure(p, who));
     } else if (PASSINDEX == 2) {
         // A fire of its own: what burned is carried upwards, curls and cools; the outline feeds it.
         vec2 q = p * scale;
@@ -120,9 +133,11 @@ void main() {
         vec3 light = power * who.y * (glowing(body) * 1.15 + glowing(soft) * 0.40);
         float edge = 1.0 - IMG_NORM_PIXEL(shape, p).r;
         gl_FragColor = vec4(1.0 - exp(-light), clamp(soft * (0.25 + 1.6 * edge), 0.0, 1.0));
+    } else if (PASSINDEX == 5) {
+        gl_FragColor = vec4(shone_on(gl_FragCoord.xy));
     } else {
-        vec4 plate = IMG_THIS_PIXEL(inputImage), light = IMG_NORM_PIXEL(veil, p);
-        float in_front = IMG_NORM_PIXEL(personMatte, p).r;
+        vec4 plate = IMG_THIS_PIXEL(inputImage), light = IMG_THIS_PIXEL(veil);
+        float in_front = IMG_THIS_PIXEL(personMatte).r;
         light.rgb *= 1.0 - 0.90 * in_front;
         // Before a bright set light can't be seen: there the camera stops down a little for it.
         float bright = dot(plate.rgb, vec3(0.2126, 0.7152, 0.0722));

@@ -19,7 +19,8 @@
   ],
   "PASSES": [
     {"TARGET": "stream", "WIDTH": "128", "HEIGHT": "54", "FLOAT": true},
-    {}
+    {"TARGET": "torn", "WIDTH": "floor(($WIDTH+31.0)/32.0)", "HEIGHT": "floor(($HEIGHT+31.0)/32.0)"},
+    {"WHERE": "torn.r"}
   ],
   "KFX": {"region": "frame"}
 }*/
@@ -83,9 +84,23 @@ const mat3 TO_YUV = mat3(0.2126, -0.1146, 0.5, 0.7152, -0.3854, -0.4542, 0.0722,
 vec3 rgb(vec3 c) { return vec3(c.x + 1.5748 * c.z, c.x - 0.1873 * c.y - 0.4681 * c.z, c.x + 1.8556 * c.y); }
 vec3 fetch(vec2 pixel) { return IMG_NORM_PIXEL(inputImage, clamp(pixel / RENDERSIZE, 0.001, 0.999)).rgb; }
 
+// Whether any block in a tile of the picture is broken.
+float broken(vec2 tile) {
+    vec2 grid = IMG_SIZE(inputImage) / max(block * IMG_SIZE(inputImage).y, 4.0) / RENDERSIZE;
+    ivec2 low = ivec2(floor((tile - 0.5) * grid)), high = ivec2(floor((tile + 0.5) * grid));
+    float most = 0.0;
+    for (int y = low.y; y <= high.y; y++)
+        for (int x = low.x; x <= high.x; x++) most = max(most, texelFetch(stream, min(ivec2(x, y), ivec2(127, 53)), 0).z);
+    return step(0.5, most);
+}
+
 void main() {
     if (PASSINDEX == 0) {
         gl_FragColor = plan(ivec2(gl_FragCoord.xy));
+        return;
+    }
+    if (PASSINDEX == 1) {
+        gl_FragColor = vec4(broken(gl_FragCoord.xy));
         return;
     }
     vec4 plate = IMG_THIS_PIXEL(inputImage);

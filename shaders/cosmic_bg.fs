@@ -24,7 +24,11 @@
     {"TARGET": "old", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)", "FLOAT": true},
     {"TARGET": "closed", "WIDTH": "floor($WIDTH/16.0)", "HEIGHT": "floor($HEIGHT/16.0)"},
     {"TARGET": "sky", "WIDTH": "floor($WIDTH/3.0)", "HEIGHT": "floor($HEIGHT/3.0)"},
-    {}
+    {"TARGET": "zones", "WIDTH": "floor(($WIDTH+31.0)/32.0)", "HEIGHT": "floor(($HEIGHT+31.0)/32.0)"},
+    {"WHERE": "zones.r"},
+    {"WHERE": "zones.g"},
+    {"WHERE": "zones.a"},
+    {"WHERE": "zones.b"}
   ],
   "IMPORTED": {"gas": {"PATH": "textures/cosmos.png", "WRAP": "repeat"}, "field": {"PATH": "textures/stars.png", "WRAP": "repeat"}},
   "KFX": {"region": "frame"}
@@ -105,10 +109,32 @@ vec4 blur(sampler2D image, vec2 p, vec2 d) {
          + (IMG_NORM_PIXEL(image, p + d * 3.3) + IMG_NORM_PIXEL(image, p - d * 3.3)) * 0.105;
 }
 
+// What a tile of the picture shows: space alone (r), the performer alone (g), both and the edge between
+// them (b), or space that closes in softly about a face whose matte nobody has (a).
+vec4 zone(vec2 tile) {
+    vec2 low = (tile - 0.5) / RENDERSIZE, high = (tile + 0.5) / RENDERSIZE;
+    float least = 1.0;         // of the matte
+    vec3 most = vec3(0.0);     // of the matte, of the old set near by, of the guess
+    for (int y = 0; y < 9; y++)
+        for (int x = 0; x < 9; x++) {
+            // Rows stand aside of each other: a strand doesn't pass between the points.
+            vec2 o = mix(low, high, vec2(float(x) + 0.25 * float(y & 3) - 0.4, float(y)) / 8.0);
+            float m = IMG_NORM_PIXEL(personMatte, o).r;
+            least = min(least, m);
+            most.x = max(most.x, m);
+        }
+    for (int i = 0; i < 25; i++) {
+        vec2 o = mix(low, high, vec2(float(i % 5), float(i / 5)) / 4.0);
+        most.yz = max(most.yz, vec2(IMG_NORM_PIXEL(old, o).a, IMG_NORM_PIXEL(closed, o).r));
+    }
+    if (most.x < 0.004 && most.z < 0.004) return vec4(1.0, 0.0, 0.0, 0.0);
+    return least > 0.996 && most.y < 0.002 ? vec4(0.0, 1.0, 0.0, 0.0) : texelFetch(view, ivec2(1, 0), 0).w > 0.0 ? vec4(0.0, 0.0, 1.0, 0.0) : vec4(0.0, 0.0, 0.0, 1.0);
+}
+
 void main() {
     vec2 p = isf_FragNormCoord;
     if (PASSINDEX == 0) { gl_FragColor = look(gl_FragCoord.x > 1.0); return; }
-    vec4 at = texelFetch(view, ivec2(PASSINDEX == 5 ? 1 : 0, 0), 0);
+    vec4 at = texelFetch(view, ivec2(PASSINDEX > 5 ? 1 : 0, 0), 0);
     float aspect = IMG_SIZE(inputImage).x / IMG_SIZE(inputImage).y;
     vec2 q = (p - 0.5) * vec2(aspect, 1.0);
     vec2 shift = depth * at.xy + vec2(0.01 * drift * TIME, 0.0);
@@ -128,32 +154,44 @@ void main() {
         gl_FragColor = vec4((1.0 - texelFetch(view, ivec2(1, 0), 0).w) * guess(p * IMG_SIZE(inputImage)));
     } else if (PASSINDEX == 4) {
         gl_FragColor = vec4(nebula(q, shift, at.w), IMG_NORM_PIXEL(closed, p).r);
+    } else if (PASSINDEX == 5) {
+        gl_FragColor = zone(gl_FragCoord.xy);
     } else {
         vec4 plate = IMG_THIS_PIXEL(inputImage);
-        vec4 space_ = IMG_NORM_PIXEL(sky, p);
-        float a = max(IMG_NORM_PIXEL(personMatte, p).r, space_.a), real = at.w;
-        vec4 was = IMG_NORM_PIXEL(old, p);
-        // Light of stars comes through gas; three depths of them.
-        vec3 space = space_.rgb;
-        vec3 s = IMG_NORM_PIXEL(field, q * 1.40 + shift * 0.5 + 0.1).rgb, t = IMG_NORM_PIXEL(field, q.yx * 0.85 + shift.yx * 1.1 + 0.43).rgb;
-        vec3 light = (s * s * 1.3 + t * t * 2.2) * stars;
-        vec3 world = 1.0 - (1.0 - space) * max(vec3(0.0), 1.0 - light * (1.0 - 0.55 * space));
-        // At the edge the plate is a mixture with the old set: take that out again.
-        vec3 behind = was.rgb / max(was.a, 0.02);
-        float mixed = smoothstep(0.0, 0.15, was.a) * (1.0 - smoothstep(0.90, 1.0, a)) * real;
-        vec3 own = clamp((plate.rgb - (1.0 - a) * behind) / max(a, 0.35), 0.0, 1.0);
-        vec3 f = mix(plate.rgb, min(own, plate.rgb * 1.6 + 0.06), mixed);
-        // The old set's colour that fell on the edge goes, too; the new light comes.
-        float rim = clamp(was.a * 2.2, 0.0, 1.0) * real;
-        vec3 tint = behind / max(luma(behind), 0.05);
-        f = mix(f, luma(f) * mix(vec3(1.0), f / max(luma(f) * tint, 0.02), 0.35), 0.30 * rim);
-        float y = luma(f);
-        vec3 dark = mix(f, vec3(y), 0.22) * mix(vec3(1.0), vec3(0.80, 0.86, 1.0), 0.6) * (0.74 + 0.20 * y);
-        f = mix(f, dark, night);
-        vec3 gain = 1.0 + wrap * rim * (6.0 * space + 0.8 * luma(space));
-        f = f * gain / (1.0 + f * (gain - 1.0));
-        f = 1.0 - (1.0 - f) * (1.0 - wrap * rim * rim * 0.55 * space);
-        vec3 c = mix(world, f, a);
-        gl_FragColor = vec4(mix(plate.rgb, c, at.z), plate.a);
+        vec4 space = vec4(0.0);
+        vec3 world = vec3(0.0), f = plate.rgb;
+        float a = 1.0;
+        if (PASSINDEX != 7) {
+            space = IMG_THIS_PIXEL(sky);
+            // Light of stars comes through gas; three depths of them.
+            vec3 s = IMG_NORM_PIXEL(field, q * 1.40 + shift * 0.5 + 0.1).rgb, t = IMG_NORM_PIXEL(field, q.yx * 0.85 + shift.yx * 1.1 + 0.43).rgb;
+            vec3 light = (s * s * 1.3 + t * t * 2.2) * stars;
+            world = 1.0 - (1.0 - space.rgb) * max(vec3(0.0), 1.0 - light * (1.0 - 0.55 * space.rgb));
+            a = PASSINDEX == 6 ? 0.0 : max(IMG_THIS_PIXEL(personMatte).r, space.a);
+        }
+        float rim = 0.0;
+        if (PASSINDEX == 9) {
+            vec4 was = IMG_THIS_PIXEL(old);
+            // At the edge the plate is a mixture with the old set: take that out again.
+            vec3 behind = was.rgb / max(was.a, 0.02);
+            float mixed = smoothstep(0.0, 0.15, was.a) * (1.0 - smoothstep(0.90, 1.0, a)) * at.w;
+            vec3 own = clamp((plate.rgb - (1.0 - a) * behind) / max(a, 0.35), 0.0, 1.0);
+            f = mix(plate.rgb, min(own, plate.rgb * 1.6 + 0.06), mixed);
+            // The old set's colour that fell on the edge goes, too; the new light comes.
+            rim = clamp(was.a * 2.2, 0.0, 1.0) * at.w;
+            vec3 tint = behind / max(luma(behind), 0.05);
+            f = mix(f, luma(f) * mix(vec3(1.0), f / max(luma(f) * tint, 0.02), 0.35), 0.30 * rim);
+        }
+        if (PASSINDEX != 6) {
+            float y = luma(f);
+            vec3 dark = mix(f, vec3(y), 0.22) * mix(vec3(1.0), vec3(0.80, 0.86, 1.0), 0.6) * (0.74 + 0.20 * y);
+            f = mix(f, dark, night);
+        }
+        if (PASSINDEX == 9) {
+            vec3 gain = 1.0 + wrap * rim * (6.0 * space.rgb + 0.8 * luma(space.rgb));
+            f = f * gain / (1.0 + f * (gain - 1.0));
+            f = 1.0 - (1.0 - f) * (1.0 - wrap * rim * rim * 0.55 * space.rgb);
+        }
+        gl_FragColor = vec4(mix(plate.rgb, mix(world, f, a), at.z), plate.a);
     }
 }

@@ -9,6 +9,7 @@
     {"NAME": "faceNormal", "TYPE": "image"},
     {"NAME": "faceParts", "TYPE": "image"},
     {"NAME": "faceData", "TYPE": "image"},
+    {"NAME": "kfx_scale", "TYPE": "float"},
     {"NAME": "beat", "TYPE": "float"},
     {"NAME": "decal", "TYPE": "image", "DOC": "a picture with alpha, drawn on the unrolled face; none = the design below"},
     {"NAME": "design", "TYPE": "long", "VALUES": [0, 1, 2, 3], "LABELS": ["glitter", "fine line", "head-up", "rhinestones"], "DEFAULT": 0, "DOC": "what is worn where no picture is given"},
@@ -23,7 +24,7 @@
     "lines": {"PATH": "textures/decals.png"},
     "studio": {"PATH": "textures/studio.png"}
   },
-  "KFX": {"region": "face", "margin_iod": 0.05}
+  "KFX": {"region": "face"}
 }*/
 
 const vec2 IOD = vec2(0.292, 0.368);                 // what one iod is in canonical UV
@@ -46,7 +47,7 @@ vec4 chances(vec2 cell, uint layer) {
 vec4 flakes(vec2 p, vec2 facing, float fine, float strewn, float pixel, uint layer) {
     vec2 grid = p * fine, cell = floor(grid);
     vec4 r = chances(cell, layer);
-    if (r.x > strewn) return vec4(0.0);
+    if (r.x >= strewn) return vec4(0.0);
     vec4 s = chances(cell, layer + 7u);
     float radius = 0.17 + 0.20 * s.w * s.w;
     vec2 d = grid - cell - 0.5 - (s.xy - 0.5) * (1.0 - 2.0 * radius);
@@ -63,8 +64,6 @@ vec4 flakes(vec2 p, vec2 facing, float fine, float strewn, float pixel, uint lay
     return vec4(own * (0.48 + 3.4 * flash * sparkle) + flash * sparkle * 0.8, body);
 }
 
-// llvmpipe runs both sides of an if; a loop of one turn or none is a branch that it really takes.
-#define ONLY_IF(condition) for (int once = (condition) ? 1 : 0; once > 0; once--)
 
 void main() {
     vec4 plate = IMG_THIS_PIXEL(inputImage);
@@ -89,18 +88,18 @@ void main() {
 
     ivec2 given = textureSize(decal, 0);
     bool own = given.x <= 1 || given.y <= 1;
-    ONLY_IF(!own) {
+    if (!own) {
         vec2 q = at + 0.5;
         if (q == clamp(q, 0.0, 1.0)) art = IMG_NORM_PIXEL(decal, q);
         art.rgb *= colour.rgb;
         if (lies == 0) lies = 3;
     }
-    ONLY_IF(own && design == 0 && abs(abs(p.x) - 0.60) < 0.52 && abs(p.y - 0.25) < 0.30) {
+    if (own && design == 0 && abs(abs(p.x) - 0.60) < 0.52 && abs(p.y - 0.25) < 0.30) {
         // Thick under the lashes and in the inner corner, thinning out over the cheekbone.
         vec2 e = vec2(abs(p.x), p.y) - vec2(0.50, 0.455);
         float under = exp(-pow((length(e * vec2(0.82, 1.0) - vec2(0.03, 0.10)) - 0.30) / 0.10, 2.0)) * smoothstep(0.02, -0.10, e.y - 0.25 * e.x);
         under += 0.75 * exp(-dot(e - vec2(0.30, -0.19), e - vec2(0.30, -0.19)) / 0.045) + 0.7 * exp(-dot(e + vec2(0.25, 0.05), e + vec2(0.25, 0.05)) / 0.006);
-        if (under < 0.02) break;
+        if (under < 0.02) under = 0.0;
         vec2 facing = normal.xy + 0.10 * vec2(sin(TIME * 0.7), cos(TIME * 0.53)) + vec2(0.12, -0.10);
         vec4 dust = flakes(p, facing, 46.0, min(0.75, under), pixel, 3u), big = flakes(p, facing, 19.0, min(0.62, under * under * 0.9), pixel, 11u);
         art = vec4(mix(dust.rgb, big.rgb, big.a), max(dust.a * 0.85, big.a));
@@ -109,12 +108,12 @@ void main() {
         if (lies == 0) lies = 2;
         glow = dot(art.rgb, art.rgb) > 1.6 ? 0.25 : 0.0;
     }
-    ONLY_IF(own && design == 3 && abs(abs(p.x) - 0.53) < 0.42 && abs(p.y - 0.17) < 0.28) {
+    if (own && design == 3 && abs(abs(p.x) - 0.53) < 0.42 && abs(p.y - 0.17) < 0.28) {
         vec3 stones[8] = vec3[8](vec3(0.21, 0.335, 0.030), vec3(0.31, 0.262, 0.038), vec3(0.43, 0.215, 0.046), vec3(0.565, 0.208, 0.054), vec3(0.70, 0.245, 0.046), vec3(0.815, 0.325, 0.036), vec3(0.565, 0.072, 0.034), vec3(0.565, -0.030, 0.022));
         for (int i = 0; i < 8; i++) {
             vec2 q = (vec2(abs(p.x), p.y) - stones[i].xy) / stones[i].z;
             float r = length(q);
-            ONLY_IF(r < 2.2) {
+            if (r < 2.2) {
             q.x *= sign(p.x);
             // It stands on the skin: a shadow to the lower right, a caustic beside it.
             float shade = smoothstep(1.75, 0.7, length(q - vec2(0.22, -0.30)));
@@ -136,7 +135,7 @@ void main() {
         }
         if (lies == 0) lies = 4;
     }
-    ONLY_IF(own && (design == 1 || design == 2)) {
+    if (own && (design == 1 || design == 2)) {
         vec2 q = clamp(at + 0.5, 0.0, 1.0);
         vec2 field = (IMG_NORM_PIXEL(lines, q).rg - 0.5) * 0.12;          // iod, above 0 in the stroke
         float d = design == 1 ? field.x : field.y;

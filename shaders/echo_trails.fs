@@ -20,8 +20,10 @@
   ],
   "PASSES": [
     {"TARGET": "clock", "WIDTH": "2", "HEIGHT": "1", "PERSISTENT": true, "FLOAT": true},
+    {"TARGET": "outline", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)"},
     {"TARGET": "trail", "WIDTH": "floor($WIDTH/2.0*(0.5+0.5*$kfx_quality))", "HEIGHT": "floor($HEIGHT/2.0*(0.5+0.5*$kfx_quality))", "PERSISTENT": true},
-    {}
+    {"TARGET": "trodden", "WIDTH": "floor(($WIDTH+31.0)/32.0)", "HEIGHT": "floor(($HEIGHT+31.0)/32.0)"},
+    {"WHERE": "trodden.r"}
   ],
   "KFX": {"region": "frame"}
 }*/
@@ -32,6 +34,16 @@ vec3 turned(vec3 c, float by) {
     vec3 k = vec3(0.57735);
     float a = 6.2831853 * by;
     return c * cos(a) + cross(k, c) * sin(a) + k * dot(k, c) * (1.0 - cos(a));
+}
+
+// Whether a trail, and not only the body before it, shows in a tile of the picture.
+float shown(vec2 tile) {
+    float most = 0.0, least = 1.0;
+    for (int i = 0; i < 81; i++)
+        most = max(most, IMG_NORM_PIXEL(trail, (tile - 0.5 + vec2(float(i % 9), float(i / 9)) / 8.0) / RENDERSIZE).a);
+    for (int i = 0; i < 25; i++)
+        least = min(least, IMG_NORM_PIXEL(personMatte, (tile - 0.5 + vec2(float(i % 5), float(i / 5)) / 4.0) / RENDERSIZE).r);
+    return most > 0.002 && least < 0.75 ? 1.0 : 0.0;
 }
 
 void main() {
@@ -57,6 +69,12 @@ void main() {
         }
         gl_FragColor = best;
     } else if (PASSINDEX == 1) {
+        // r the body; g how much of it is round about: dark clothes leave an outline too.
+        vec2 d = vec2(0.012 * RENDERSIZE.y / RENDERSIZE.x, 0.012);
+        float around = IMG_NORM_PIXEL(personMatte, p + d).r + IMG_NORM_PIXEL(personMatte, p - d).r
+                     + IMG_NORM_PIXEL(personMatte, p + d * vec2(1.0, -1.0)).r + IMG_NORM_PIXEL(personMatte, p + d * vec2(-1.0, 1.0)).r;
+        gl_FragColor = vec4(IMG_NORM_PIXEL(personMatte, p).r, 0.25 * around, 0.0, 1.0);
+    } else if (PASSINDEX == 2) {
         // Straight colour with its strength in alpha; every frame it is a little larger, turned,
         // cooler and weaker. All by time, so that a dropped frame leaves no step.
         float dt = clamp(TIMEDELTA, 0.0, 0.1);
@@ -77,20 +95,19 @@ void main() {
         float keep = exp(-3.0 * dt / length);
         old.a = max(0.0, old.a * keep - 0.0025);
         float printed = texelFetch(clock, ivec2(0, 0), 0).g;
-        float body = smoothstep(0.3, 0.8, IMG_NORM_PIXEL(personMatte, p).r);
+        vec2 shape = IMG_NORM_PIXEL(outline, p).rg;
+        float body = smoothstep(0.3, 0.8, shape.r);
         vec3 live = IMG_NORM_PIXEL(inputImage, p).rgb;
-        // A rim of light: dark clothes leave an outline too.
-        vec2 d = vec2(0.012 * RENDERSIZE.y / RENDERSIZE.x, 0.012);
-        float around = IMG_NORM_PIXEL(personMatte, p + d).r + IMG_NORM_PIXEL(personMatte, p - d).r
-                     + IMG_NORM_PIXEL(personMatte, p + d * vec2(1.0, -1.0)).r + IMG_NORM_PIXEL(personMatte, p + d * vec2(-1.0, 1.0)).r;
-        live = 1.0 - (1.0 - live) * (1.0 - 0.75 * body * clamp(1.0 - 0.27 * around, 0.0, 1.0));
+        live = 1.0 - (1.0 - live) * (1.0 - 0.75 * body * clamp(1.0 - 1.08 * shape.g, 0.0, 1.0));
         float strength = body * printed;
         float over = strength >= old.a ? strength : strength * 0.25;
         over = clamp(over, 0.0, 1.0);
         gl_FragColor = vec4(mix(old.rgb, live, max(over, step(old.a, 0.004))), max(old.a, strength));
+    } else if (PASSINDEX == 3) {
+        gl_FragColor = vec4(shown(gl_FragCoord.xy));
     } else {
         vec4 plate = IMG_THIS_PIXEL(inputImage);
-        vec4 past = IMG_NORM_PIXEL(trail, p);
+        vec4 past = IMG_THIS_PIXEL(trail);
         float body = smoothstep(0.15, 0.75, IMG_THIS_PIXEL(personMatte).r);
         // Flesh → rose → violet → night with age, over the picture's own colours.
         float age = 1.0 - past.a, y = luma(past.rgb);

@@ -20,7 +20,8 @@
   "PASSES": [
     {"TARGET": "beams", "WIDTH": "16", "HEIGHT": "3", "FLOAT": true},
     {"TARGET": "air", "WIDTH": "floor($WIDTH/6.0)", "HEIGHT": "floor($HEIGHT/6.0)", "FLOAT": true},
-    {}
+    {"TARGET": "shone", "WIDTH": "floor(($WIDTH+63.0)/64.0)", "HEIGHT": "floor(($HEIGHT+63.0)/64.0)"},
+    {"WHERE": "shone.r"}
   ],
   "IMPORTED": {"grainTile": {"PATH": "textures/grain.png", "WRAP": "repeat"}},
   "KFX": {"region": "frame"}
@@ -129,11 +130,30 @@ vec4 field(vec2 p) {
     return result;
 }
 
+// Whether any light falls on a tile of the picture, by what `air` says of it and a pixel around it.
+float lit(vec2 tile) {
+    vec2 grid = IMG_SIZE(air) / RENDERSIZE;
+    ivec2 low = max(ivec2(floor((tile - 0.5) * grid)) - 1, ivec2(0));
+    ivec2 high = min(ivec2(ceil((tile + 0.5) * grid)), textureSize(air, 0) - 1);
+    float fire = shot() * power, most = 0.0;
+    for (int y = low.y; y <= high.y; y++)
+        for (int x = low.x; x <= high.x; x++) {
+            vec4 f = texelFetch(air, ivec2(x, y), 0);
+            // From one pixel to the next both distances may be that much less.
+            float near = max(sqrt(max(f.b, 0.0)) - 1.5, 0.0), off = max(abs(f.a) - 1.5, 0.0);
+            float ray = exp(-off * 4.0 - sqrt(max(near * near - off * off, 0.0)) * 0.055);
+            most = max(most, max(f.g, fire * max(0.6 * exp(-near * 0.22), 1.1 * ray)));
+        }
+    return step(0.002, most);
+}
+
 void main() {
     if (PASSINDEX == 0) {
         gl_FragColor = table(int(gl_FragCoord.x), int(gl_FragCoord.y));
     } else if (PASSINDEX == 1) {
         gl_FragColor = field(isf_FragNormCoord * IMG_SIZE(inputImage));
+    } else if (PASSINDEX == 2) {
+        gl_FragColor = vec4(lit(gl_FragCoord.xy));
     } else {
         vec4 plate = IMG_THIS_PIXEL(inputImage);
         vec4 f = IMG_THIS_PIXEL(air);

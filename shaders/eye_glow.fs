@@ -9,6 +9,7 @@
     {"NAME": "faceParts", "TYPE": "image"},
     {"NAME": "faceData", "TYPE": "image"},
     {"NAME": "beat", "TYPE": "float"},
+    {"NAME": "kfx_scale", "TYPE": "float"},
     {"NAME": "power", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 4.0, "DOC": "brightness of the eyes"},
     {"NAME": "radius", "TYPE": "float", "DEFAULT": 0.35, "MIN": 0.1, "MAX": 1.0, "UNIT": "iod", "DOC": "how far the light reaches"},
     {"NAME": "streak", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.0, "MAX": 2.0, "DOC": "the anamorphic line through each eye"},
@@ -18,8 +19,12 @@
     {"NAME": "eye", "TYPE": "long", "VALUES": [0, 1, 2], "LABELS": ["both", "right", "left"], "DEFAULT": 0, "DOC": "which eye of the performer"},
     {"NAME": "colour", "TYPE": "color", "DEFAULT": [0.36, 0.66, 1.0, 1.0], "DOC": "colour of the light; its heart is always white"}
   ],
-  "PASSES": [{"TARGET": "eyes", "WIDTH": "16", "HEIGHT": "2", "FLOAT": true}, {}],
-  "KFX": {"region": "face", "margin_iod": 0.6, "pointwise": true}
+  "PASSES": [
+    {"TARGET": "eyes", "WIDTH": "16", "HEIGHT": "2", "FLOAT": true},
+    {"TARGET": "air", "WIDTH": "floor($WIDTH*$kfx_scale)", "HEIGHT": "floor($HEIGHT*$kfx_scale)", "FLOAT": true, "REACH_IOD": 0.02},
+    {}
+  ],
+  "KFX": {"region": "face", "eyes_iod": 0.75, "pointwise": true}
 }*/
 
 vec4 landmark(int slot, int i) { return texelFetch(faceData, ivec2(i, slot), 0); }
@@ -50,57 +55,80 @@ vec4 table(int k, int row) {
     return vec4(0.0);
 }
 
+
+// What is smooth: r the light that air and lens scatter, g what falls on the skin, b how far the
+// lens is full of it, a the line that it makes there.
+vec4 scattered(vec2 here) {
+    vec2 p = here * RENDERSIZE / kfx_scale;
+    vec4 surface = IMG_NORM_PIXEL(faceNormal, here);
+    float halos = 0.0, lit = 0.0, veil = 0.0, lines = 0.0, k = radius;
+    int n = 0;
+    bool more = true;
+    do {
+        vec4 at = texelFetch(eyes, ivec2(n, 0), 0), how = texelFetch(eyes, ivec2(n, 1), 0);
+        float s = how.z;
+        vec2 d = p - at.xy;
+        vec2 q = vec2(dot(d, how.xy), dot(d, vec2(-how.y, how.x))) / max(at.w, 1.0);
+        float away = length(q);
+        // The box goes on for 0.75 iod beside the eye: the light ends before.
+        float edge = 1.0 - smoothstep(0.30, 0.74, away);
+        float halo = 0.95 * exp(-away * away / (0.10 * k * k + 0.0006)) + 0.42 * exp(-away * 2.6 / k);
+        veil += s * edge * (0.35 + halo);
+        halos += s * edge * halo * 0.85;
+        // No finer than two of these pixels, or it would flicker as the head moves.
+        float fine = 0.014 + 0.006 * s, drawn = max(fine, 1.1 / (max(at.w, 1.0) * kfx_scale));
+        lines += s * 1.9 * edge * fine / drawn * exp(-min(abs(q.y) / drawn + abs(q.x) / (0.9 * k + 0.35 * s * k), 40.0));
+
+        // Light on the skin: from a point before the eye, so that lids, brow and nose shape it.
+        vec3 way = vec3(-q, 0.16);
+        vec2 n2 = vec2(dot(surface.xy, how.xy), dot(surface.xy, vec2(-how.y, how.x)));
+        float lambert = clamp(dot(vec3(n2, surface.z), way) * inversesqrt(dot(way, way)) * 0.75 + 0.25, 0.0, 1.0);
+        float fall = 1.0 / (1.0 + away * away * 5.0 / (k * k));
+        lit += skin * s * lambert * fall * 2.4 * surface.a * step(0.0, surface.z);
+        n++;
+        more = n < 16 && texelFetch(eyes, ivec2(n & 15, 1), 0).w > 0.0;
+    } while (more);
+    return vec4(halos, lit, 1.0 - exp(-veil), lines);
+}
+
 void main() {
     if (PASSINDEX == 0) {
         gl_FragColor = table(int(gl_FragCoord.x), int(gl_FragCoord.y));
+    } else if (PASSINDEX == 1) {
+        gl_FragColor = scattered(isf_FragNormCoord);
     } else {
         vec4 plate = IMG_THIS_PIXEL(inputImage);
         vec2 p = gl_FragCoord.xy;
         float opening = IMG_THIS_PIXEL(faceParts).b;
-        vec4 surface = IMG_THIS_PIXEL(faceNormal);
-        vec3 albedo = sqrt(plate.rgb) * plate.rgb * 0.4 + plate.rgb * 0.62 + 0.03;
-        vec3 light = vec3(0.0);
-        float white = 0.0, veil = 0.0;
-        int n = 0;
+        vec4 there = IMG_THIS_PIXEL(air);
+        vec3 albedo = plate.rgb * (0.70 + plate.rgb * (0.44 - 0.12 * plate.rgb)) + 0.03;
+        vec3 light = colour.rgb * (there.r + albedo * (there.g * (1.0 - opening)));
+        light += mix(colour.rgb, vec3(0.75, 0.88, 1.0), 0.4) * (streak * there.a);
+
+        // The iris burns from its rim in: pupil dark when calm, white all through when hit.
+        int nearest = 0, n = 0;
+        float least = 1e12;
         bool more = true;
         do {
-            vec4 at = texelFetch(eyes, ivec2(n, 0), 0), how = texelFetch(eyes, ivec2(n, 1), 0);
-            float s = how.z, iris = max(at.z, 1.0), k = radius;
-            vec2 d = p - at.xy;
-            vec2 q = vec2(dot(d, how.xy), dot(d, vec2(-how.y, how.x))) / max(at.w, 1.0);
-            float away = length(q);
-            // Even on a profile the box goes on for 0.75 iod beside the eye: the light ends before.
-            float edge = 1.0 - smoothstep(0.30, 0.74, away);
-
-            // The iris burns from its rim in: pupil dark when calm, white all through when hit.
-            float r = length(d) / iris;
-            float disc = 1.0 - smoothstep(0.84, 1.12 + 0.8 / iris, r);
-            float strength = s * s / (0.35 + s);
-            float ring = exp(-(r - 0.80) * (r - 0.80) * 11.5);
-            float angle = atan(q.y, q.x + 1e-5);
-            float fibre = 0.78 + 0.22 * cos(angle * 22.0 + 2.5 * sin(angle * 5.0));
-            float burn = disc * (0.55 + 0.75 * ring) * fibre * mix(smoothstep(0.24, 0.46, r), 1.0, clamp(strength * 0.55, 0.0, 0.9));
-            white += opening * burn * s * 1.5;
-            light += colour.rgb * opening * (burn * s * 2.2 + s * 0.55 * exp(-2.2 * max(r - 1.0, 0.0)));
-
-            // What the air and the lens make of it: a tight core, a wide thin veil, a line.
-            float halo = 0.95 * exp(-away * away / (0.10 * k * k + 0.0006)) + 0.42 * exp(-away * 2.6 / k);
-            float line = exp(-abs(q.y) / (0.014 + 0.006 * s) - abs(q.x) / (0.9 * k + 0.35 * s * k));
-            veil += s * edge * (0.35 + halo);
-            light += colour.rgb * (s * edge * halo * 0.85);
-            light += mix(colour.rgb, vec3(0.75, 0.88, 1.0), 0.4) * (streak * s * line * 1.9 * edge);
-
-            // Light on the skin: from a point before the eye, so that lids, brow and nose shape it.
-            vec3 way = vec3(-q, 0.16);
-            vec2 n2 = vec2(dot(surface.xy, how.xy), dot(surface.xy, vec2(-how.y, how.x)));
-            float lambert = clamp(dot(vec3(n2, surface.z), way) * inversesqrt(dot(way, way)) * 0.75 + 0.25, 0.0, 1.0);
-            float fall = 1.0 / (1.0 + away * away * 5.0 / (k * k));
-            light += colour.rgb * albedo * (skin * s * lambert * fall * 2.4 * surface.a * (1.0 - opening) * step(0.0, surface.z));
+            vec4 one = texelFetch(eyes, ivec2(n, 0), 0);
+            float far = dot(p - one.xy, p - one.xy);
+            if (far < least) { nearest = n; least = far; }
             n++;
             more = n < 16 && texelFetch(eyes, ivec2(n & 15, 1), 0).w > 0.0;
         } while (more);
+        vec4 at = texelFetch(eyes, ivec2(nearest, 0), 0);
+        vec3 how = texelFetch(eyes, ivec2(nearest, 1), 0).xyz;
+        vec2 d = p - at.xy;
+        float s = how.z, iris = max(at.z, 1.0), r = length(d) / iris;
+        float disc = 1.0 - smoothstep(0.84, 1.12 + 0.8 / iris, r);
+        float ring = exp(-min((r - 0.80) * (r - 0.80) * 11.5, 40.0));
+        float angle = atan(dot(d, vec2(-how.y, how.x)), dot(d, how.xy) + 1e-5);
+        float fibre = 0.78 + 0.22 * cos(angle * 22.0 + 2.5 * sin(angle * 5.0));
+        float burn = disc * (0.55 + 0.75 * ring) * fibre * mix(smoothstep(0.24, 0.46, r), 1.0, clamp(s * s / (0.35 + s) * 0.55, 0.0, 0.9));
+        float white = opening * burn * s * 1.5;
+        light += colour.rgb * opening * (burn * s * 2.2 + s * 0.55 * exp(-2.2 * clamp(r - 1.0, 0.0, 15.0)));
         // Exposure falls a little where the lens is full of light, then all of it rolls off like film.
-        vec3 base = plate.rgb * (1.0 - 0.36 * (1.0 - exp(-veil)));
+        vec3 base = plate.rgb * (1.0 - 0.36 * there.b);
         light += white * mix(vec3(1.0), colour.rgb, 0.25);
         gl_FragColor = vec4(1.0 - (1.0 - base) * exp(-light), plate.a);
     }

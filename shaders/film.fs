@@ -41,12 +41,12 @@ vec4 blur(sampler2D image, vec2 p, vec2 direction) {
     return sum;
 }
 
-// What glows of four pixels by four, each row and column of them read once; a is their luma.
-vec4 hot(ivec2 at) {
-    ivec2 last = textureSize(inputImage, 0) - 4;
-    at = max(min(at, last), ivec2(0));
-    vec3 c = 0.25 * (texelFetch(inputImage, at, 0).rgb + texelFetch(inputImage, at + ivec2(2, 1), 0).rgb
-                   + texelFetch(inputImage, at + ivec2(1, 3), 0).rgb + texelFetch(inputImage, at + ivec2(3, 2), 0).rgb);
+// What glows of the left or the right half of eight pixels by eight, of which both together read
+// each row and column once; a is their luma.
+vec4 hot(ivec2 at, int right) {
+    at.x += 4 * right;
+    vec3 c = 0.25 * (texelFetch(inputImage, at + ivec2(0, 3 - right), 0).rgb + texelFetch(inputImage, at + ivec2(1, 6 + right), 0).rgb
+                   + texelFetch(inputImage, at + ivec2(2, right), 0).rgb + texelFetch(inputImage, at + ivec2(3, 5 - right), 0).rgb);
     float y = luma(c);
     return vec4(c * smoothstep(threshold - 0.15, 1.0, max(y, c.r * 0.85)), y);
 }
@@ -55,8 +55,8 @@ void main() {
     vec2 p = isf_FragNormCoord;
     float stock = fade * 4.0;
     if (PASSINDEX == 0) {
-        ivec2 at = ivec2(p * IMG_SIZE(inputImage)) - 4;
-        gl_FragColor = 0.25 * (hot(at) + hot(at + ivec2(4, 0)) + hot(at + ivec2(0, 4)) + hot(at + 4));
+        ivec2 at = clamp(ivec2(p * IMG_SIZE(inputImage)) - 4, ivec2(0), max(textureSize(inputImage, 0) - 8, ivec2(0)));
+        gl_FragColor = 0.5 * (hot(at, 0) + hot(at, 1));
     } else if (PASSINDEX == 1) {
         gl_FragColor = blur(bright, p, vec2(0.8 / RENDERSIZE.x, 0.0));
     } else if (PASSINDEX == 2) {

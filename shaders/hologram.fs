@@ -10,6 +10,7 @@
     {"NAME": "faceParts", "TYPE": "image"},
     {"NAME": "faceData", "TYPE": "image"},
     {"NAME": "beat", "TYPE": "float"},
+    {"NAME": "kfx_scale", "TYPE": "float"},
     {"NAME": "energy", "TYPE": "float"},
     {"NAME": "opacity", "TYPE": "float", "DEFAULT": 0.8, "MIN": 0.0, "MAX": 1.0, "DOC": "how much of the living face the projection hides"},
     {"NAME": "pitch", "TYPE": "float", "DEFAULT": 0.036, "MIN": 0.015, "MAX": 0.12, "UNIT": "iod", "DOC": "distance of the lines"},
@@ -21,7 +22,12 @@
     {"NAME": "reach", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 1.0, "DOC": "how far it goes on over forehead, ears and throat; 0 = the face alone"},
     {"NAME": "colour", "TYPE": "color", "DEFAULT": [0.30, 0.80, 1.0, 1.0], "DOC": "the projector's light"}
   ],
-  "PASSES": [{"TARGET": "meter", "WIDTH": "8", "HEIGHT": "1", "FLOAT": true}, {}],
+  "PASSES": [
+    {"TARGET": "meter", "WIDTH": "8", "HEIGHT": "2", "FLOAT": true},
+    {"TARGET": "veil", "WIDTH": "floor($WIDTH*$kfx_scale)", "HEIGHT": "floor($HEIGHT*$kfx_scale)", "FILTER": "nearest", "REACH_IOD": 0.04},
+    {"TARGET": "ghost", "WIDTH": "floor($WIDTH*$kfx_scale)", "HEIGHT": "floor($HEIGHT*$kfx_scale)", "REACH_IOD": 0.02},
+    {}
+  ],
   "KFX": {"region": "face", "margin_iod": 0.5, "edge": "skin"}
 }*/
 
@@ -40,40 +46,47 @@ float within(vec4 uv, float core) {
     return max(smoothstep(1.0, core, length((uv.xy - vec2(0.5, 0.52)) * vec2(2.0, 1.96))), reach * uv.a);
 }
 
-void main() {
-    if (PASSINDEX == 0) {
-        // How each face is lit, so that bright and dark skin project alike,
-        int face = int(gl_FragCoord.x);
-        int places[8] = int[8](50, 280, 151, 9, 205, 425, 119, 348);
-        float sum = 0.0;
-        for (int i = 0; i < 8 && texelFetch(faceData, ivec2(4, face), 0).w > 0.0; i++) sum += luma(IMG_PIXEL(inputImage, texelFetch(faceData, ivec2(places[i], face), 0).xy).rgb);
-        // and where it is: half floats place a face well enough to choose the nearest.
-        vec4 r = texelFetch(faceData, ivec2(468, face), 0), l = texelFetch(faceData, ivec2(473, face), 0);
-        gl_FragColor = vec4(0.5 * (r.xy + l.xy) / IMG_SIZE(inputImage), sum / 8.0, r.w > 0.0 ? max(distance(r.xyz, l.xyz), 1.0) : 0.0);
-        return;
+// Row 0: where a face is, its light (so that bright and dark skin project alike), its size in pixels;
+// row 1: rows across the head, in iod below the eyes: what a pixel's place is multiplied with, less that.
+vec4 meter_of(int face, int line) {
+    vec4 r = texelFetch(faceData, ivec2(468, face), 0), l = texelFetch(faceData, ivec2(473, face), 0);
+    vec2 middle = 0.5 * (r.xy + l.xy);
+    float scale = max(distance(r.xyz, l.xyz), 1.0);
+    if (line == 1) {
+        vec2 x = texelFetch(faceData, ivec2(263, face), 0).xy - texelFetch(faceData, ivec2(33, face), 0).xy;
+        x = length(x) > 1e-3 ? normalize(x) : vec2(1.0, 0.0);
+        vec2 up = vec2(-x.y, x.x) / scale;
+        return vec4(up, dot(middle, up), scale);
     }
-    vec4 plate = IMG_THIS_PIXEL(inputImage);
-    gl_FragColor = plate;
-    vec2 p = gl_FragCoord.xy;
-    vec4 there = IMG_THIS_PIXEL(faceUV);
-    float gone = there.a;
-    int slot = gone > 0.0 ? int(there.b * 8.0) : -1;
-    float best = 2.8;
-    for (int face = gone > 0.0 ? 8 : 0; face < 8; face++) {
-        vec4 one = texelFetch(meter, ivec2(face, 0), 0);
-        float d = one.a > 0.0 ? distance(one.xy * IMG_SIZE(inputImage), p) / one.a : 9.0;
-        if (d < best) { best = d; slot = face; }
-    }
-    float key = max(texelFetch(meter, ivec2(max(slot, 0), 0), 0).b, 0.08);
-    slot = max(slot, 0);
+    int places[8] = int[8](50, 280, 151, 9, 205, 425, 119, 348);
+    float sum = 0.0;
+    for (int i = 0; i < 8 && texelFetch(faceData, ivec2(4, face), 0).w > 0.0; i++) sum += luma(IMG_PIXEL(inputImage, texelFetch(faceData, ivec2(places[i], face), 0).xy).rgb);
+    return vec4(middle / IMG_SIZE(inputImage), sum / 8.0, r.w > 0.0 ? scale : 0.0);
+}
 
-    // Everything stands in the face's own frame: rows across the head, in iod below the eyes.
-    vec4 right = texelFetch(faceData, ivec2(468, slot), 0), left = texelFetch(faceData, ivec2(473, slot), 0);
-    float scale = max(distance(right.xyz, left.xyz), 1.0);
-    vec2 x = texelFetch(faceData, ivec2(263, slot), 0).xy - texelFetch(faceData, ivec2(33, slot), 0).xy;
-    x = length(x) > 1e-3 ? normalize(x) : vec2(1.0, 0.0);
-    vec2 away = (p - 0.5 * (right.xy + left.xy)) / scale;
-    float row = dot(away, vec2(-x.y, x.x));
+// Whose rows a pixel lies in, its own face's or the nearest one's, and how far the skin goes dim there.
+vec4 veil_at(vec2 at) {
+    vec4 there = IMG_NORM_PIXEL(faceUV, at);
+    float slot = there.b, best = 2.8;
+    for (int face = there.a > 0.0 ? 8 : 0; face < 8; face++) {
+        vec4 one = texelFetch(meter, ivec2(face, 0), 0);
+        float d = one.a > 0.0 ? distance(one.xy * IMG_SIZE(inputImage), at * IMG_SIZE(inputImage)) / one.a : 9.0;
+        if (d < best) { best = d; slot = (float(face) + 0.5) / 8.0; }
+    }
+    // Eyes and teeth let more of the living face through.
+    vec4 parts = IMG_NORM_PIXEL(faceParts, at);
+    float hidden = within(there, 0.50) * smoothstep(0.0, 1.0, there.a);
+    return vec4(slot, hidden * (1.0 - 0.6 * max(parts.b, parts.a)), 0.0, 1.0);
+}
+
+// What is projected, before it is drawn in lines, as the root of a fourth; a: how far from its end.
+vec4 ghost_at(vec2 at) {
+    vec2 p = at * IMG_SIZE(inputImage);
+    int slot = int(IMG_NORM_PIXEL(veil, at).r * 8.0);
+    vec4 frame = texelFetch(meter, ivec2(slot, 1), 0);
+    float key = max(texelFetch(meter, ivec2(slot, 0), 0).b, 0.08), scale = frame.a;
+    vec2 x = vec2(frame.y, -frame.x) * scale;
+    float row = dot(p, frame.xy) - frame.z;
 
     // On a hit slices slip, each its own way, and ease back; one drop-out in twenty-five between.
     float hits = floor(beat / every), since = beat - hits * every;
@@ -83,11 +96,12 @@ void main() {
     slip *= step(0.45, chance(slice, int(hits) * 3 + 2)) * exp(-since * 5.0) * (1.0 + energy);
     slip += 0.22 * (chance(slice, tick + 5000) - 0.5) * step(0.965, chance(slice + 200, tick));
     vec2 from = p - x * slip * tear * 0.8 * scale;
-    vec4 uv = IMG_PIXEL(faceUV, from);
-    if (uv.a <= 0.0 && gone <= 0.0) return;
+    vec2 there = from / IMG_SIZE(inputImage);
+    vec4 uv = IMG_NORM_PIXEL(faceUV, there);
+    if (uv.a <= 0.0) return vec4(0.0);
 
-    vec4 parts = IMG_PIXEL(faceParts, from);
-    vec4 turned = IMG_PIXEL(faceNormal, from);
+    vec4 parts = IMG_NORM_PIXEL(faceParts, there);
+    vec4 turned = IMG_NORM_PIXEL(faceNormal, there);
     vec3 normal = turned.xyz;
     uv.a = mix(turned.a, uv.a, reach);
     float apart = split * scale * (0.016 + 0.06 * abs(slip)), thin = max(0.8, 0.022 * scale);
@@ -99,14 +113,7 @@ void main() {
     float y = luma(here), alive = max(parts.b, parts.a);
     float drawn = length(vec2(luma(e) - luma(w), n - s)) / (key + 0.05);
 
-    // No line is finer than pixels can show: on small faces they run together. Towards the oval they
-    // thin out and go dim, so that the light ends nowhere in particular.
-    float line = 0.5 + 0.5 * cos(6.2831853 * (row - speed * TIME) / max(pitch, 3.4 / scale));
-    line = mix(0.66, line, clamp(pitch * scale / 4.5, 0.6, 1.0));
-    float soft = 0.30, inner = within(uv, 0.58);
-    float fade = inner * smoothstep(0.0, 0.75, uv.a);
-    float cover = smoothstep(-soft, soft, fade * (1.35 + soft) - 0.35 - (1.0 - line)) * sqrt(fade);
-    float lines = 0.30 + 1.20 * line * line;
+    float inner = within(uv, 0.58);
 
     // Deep blue, the projector's colour, white: light only adds, shadows are the room behind it.
     float g = luma(seen), k = min(y / key, 2.0);
@@ -121,12 +128,35 @@ void main() {
     float edge = pow(clamp(1.0 - normal.z, 0.0, 1.0), 2.0) * smoothstep(0.0, 0.75, uv.a) * (0.35 + 0.65 * inner);
     vec3 light = ghost + mix(tint, vec3(1.0), 0.25) * (edge * rim * (0.30 + 1.5 * v) + scan * (0.10 + 2.0 * v));
     light += smoothstep(0.66, 0.95, y) * 0.5 * alive;                   // sparks in the eyes stay white
-    light *= lines * flicker * (1.0 + 0.6 * exp(-since * 6.0));
-    light = 1.0 - exp(-1.2 * light);
+    light *= flicker * (1.0 + 0.6 * exp(-since * 6.0)) * (1.0 - 0.35 * alive);
+    return vec4(sqrt(min(light * 0.25, 1.0)), inner * smoothstep(0.0, 0.75, uv.a));
+}
 
-    float hidden = within(there, 0.50) * smoothstep(0.0, 1.0, gone);
-    // Behind the ghost the skin goes dim and cold; eyes and teeth let more of the living face through.
-    vec3 dim = mix(plate.rgb, mix(plate.rgb, vec3(luma(plate.rgb)), 0.75) * vec3(0.10, 0.20, 0.34), hidden * opacity * (1.0 - 0.6 * alive));
-    vec3 shown = 1.0 - (1.0 - dim) * (1.0 - light * cover * opacity * (1.0 - 0.35 * alive));
-    gl_FragColor.rgb = shown;
+
+void main() {
+    if (PASSINDEX == 0) gl_FragColor = meter_of(int(gl_FragCoord.x), int(gl_FragCoord.y));
+    else if (PASSINDEX == 1) gl_FragColor = veil_at(isf_FragNormCoord);
+    else if (PASSINDEX == 2) gl_FragColor = ghost_at(isf_FragNormCoord);
+    else {
+        vec4 plate = IMG_THIS_PIXEL(inputImage);
+        vec4 top = IMG_THIS_PIXEL(ghost);
+        vec2 behind = IMG_THIS_PIXEL(veil).rg;
+        gl_FragColor = plate;
+        if (max(top.a, behind.g) > 0.0) {
+            vec4 frame = texelFetch(meter, ivec2(int(behind.r * 8.0), 1), 0);
+            float row = dot(gl_FragCoord.xy, frame.xy) - frame.z, scale = frame.a;
+
+            // No line is finer than pixels can show: on small faces they run together. Towards the
+            // oval they thin out and go dim, so that the light ends nowhere in particular.
+            float line = 0.5 + 0.5 * cos(6.2831853 * (row - speed * TIME) / max(pitch, 3.4 / scale));
+            line = mix(0.66, line, clamp(pitch * scale / 4.5, 0.6, 1.0));
+            float soft = 0.30, fade = top.a;
+            float cover = smoothstep(-soft, soft, fade * (1.35 + soft) - 0.35 - (1.0 - line)) * sqrt(fade);
+            vec3 light = 1.0 - exp(top.rgb * top.rgb * (-4.8 * (0.30 + 1.20 * line * line)));
+
+            // Behind the ghost the skin goes dim and cold.
+            vec3 dim = mix(plate.rgb, mix(plate.rgb, vec3(luma(plate.rgb)), 0.75) * vec3(0.10, 0.20, 0.34), behind.g * opacity);
+            gl_FragColor.rgb = 1.0 - (1.0 - dim) * (1.0 - light * (cover * opacity));
+        }
+    }
 }

@@ -10,6 +10,7 @@
     {"NAME": "faceParts", "TYPE": "image"},
     {"NAME": "faceData", "TYPE": "image"},
     {"NAME": "bar", "TYPE": "float"},
+    {"NAME": "kfx_scale", "TYPE": "float"},
     {"NAME": "amount", "TYPE": "float", "DEFAULT": 0.45, "MIN": 0.0, "MAX": 1.0, "DOC": "strength of the film's colours"},
     {"NAME": "thickness", "TYPE": "float", "DEFAULT": 390.0, "MIN": 200.0, "MAX": 600.0, "UNIT": "nm", "DOC": "thickness of the film: which colour stands where"},
     {"NAME": "variation", "TYPE": "float", "DEFAULT": 0.45, "MIN": 0.0, "MAX": 1.0, "DOC": "how unevenly it lies on the skin"},
@@ -17,28 +18,33 @@
     {"NAME": "gloss", "TYPE": "float", "DEFAULT": 0.6, "MIN": 0.0, "MAX": 1.0, "DOC": "0 = powder pearl everywhere, 1 = wet light only in the highlights"},
     {"NAME": "detail", "TYPE": "float", "DEFAULT": 0.4, "MIN": 0.0, "MAX": 1.0, "DOC": "how far pores and folds bend the film"}
   ],
+  "PASSES": [
+    {"TARGET": "sheen", "WIDTH": "floor($WIDTH*$kfx_scale)", "HEIGHT": "floor($HEIGHT*$kfx_scale)", "REACH_IOD": 0.02},
+    {}
+  ],
   "IMPORTED": {
     "film": {"PATH": "textures/thin_film.png"},
     "studio": {"PATH": "textures/studio.png"},
     "liquid": {"PATH": "textures/liquid.png", "WRAP": "repeat"}
   },
-  "KFX": {"region": "face", "margin_iod": 0.05, "reach_iod": 0.06}
+  "KFX": {"region": "face"}
 }*/
 
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
 float light_at(vec2 p) { return luma(IMG_PIXEL(inputImage, p).rgb); }
 
-void main() {
-    vec4 plate = IMG_THIS_PIXEL(inputImage);
-    vec4 uv = IMG_THIS_PIXEL(faceUV);
-    gl_FragColor = plate;
-    if (uv.a <= 0.0) return;
-    vec4 parts = IMG_THIS_PIXEL(faceParts);
-    vec4 normal = IMG_THIS_PIXEL(faceNormal);
+
+// What the film throws back, as the root of a fourth; a: its cover.
+vec4 sheen_at(vec2 here) {
+    vec4 uv = IMG_NORM_PIXEL(faceUV, here);
+    if (uv.a <= 0.0) return vec4(0.0);
+    vec4 plate = IMG_NORM_PIXEL(inputImage, here);
+    vec4 parts = IMG_NORM_PIXEL(faceParts, here);
+    vec4 normal = IMG_NORM_PIXEL(faceNormal, here);
     int slot = int(uv.b * 8.0);
     float scale = distance(texelFetch(faceData, ivec2(468, slot), 0).xyz, texelFetch(faceData, ivec2(473, slot), 0).xyz);
 
-    vec2 p = gl_FragCoord.xy;
+    vec2 p = here * IMG_SIZE(inputImage);
     float a = max(0.8, scale * 0.035);
     float e = light_at(p + vec2(a, 0.0)), w = light_at(p - vec2(a, 0.0)), n = light_at(p + vec2(0.0, a)), s = light_at(p - vec2(0.0, a));
     float y = luma(plate.rgb), mean = (e + w + n + s) * 0.25;
@@ -67,9 +73,23 @@ void main() {
     float shine = mix(powder, wet, gloss) * (0.20 + 1.1 * mean - 0.25 * mean * mean);
 
     float cover = smoothstep(0.0, 0.7, uv.a) * (1.0 - parts.b) * (1.0 - parts.a) * (1.0 - 0.3 * parts.g);
-    vec3 light = 1.0 - exp(-colour * shine * amount * 2.1);
-    // A film takes from what goes in what it throws back: the skin under it turns complementary.
-    vec3 skin = plate.rgb * (1.0 - 0.55 * amount * min(shine, 1.0) * colour / max(max(colour.r, max(colour.g, colour.b)), 0.3));
-    vec3 lit = 1.0 - (1.0 - skin) * (1.0 - light);
-    gl_FragColor.rgb = mix(plate.rgb, lit, cover);
+    return vec4(sqrt(min(colour * shine * amount * 0.525, 1.0)), cover);
+}
+
+void main() {
+    if (PASSINDEX == 0) {
+        gl_FragColor = sheen_at(isf_FragNormCoord);
+        return;
+    }
+    vec4 plate = IMG_THIS_PIXEL(inputImage);
+    vec4 top = IMG_THIS_PIXEL(sheen);
+    gl_FragColor = plate;
+    if (top.a > 0.0) {
+        vec3 film = top.rgb * top.rgb * 4.0;
+        // A film takes from what goes in what it throws back: the skin under it turns complementary.
+        float most = max(film.r, max(film.g, film.b));
+        vec3 skin = plate.rgb * (1.0 - 0.55 * film * min(0.6, amount / max(most, 1e-3)));
+        vec3 lit = 1.0 - (1.0 - skin) * exp(-film);
+        gl_FragColor.rgb = mix(plate.rgb, lit, top.a);
+    }
 }

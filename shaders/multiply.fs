@@ -25,9 +25,10 @@
     {"TARGET": "mattes", "WIDTH": "768", "HEIGHT": "324", "PERSISTENT": true},
     {"TARGET": "cast", "WIDTH": "13", "HEIGHT": "3", "FLOAT": true},
     {"TARGET": "near", "WIDTH": "80", "HEIGHT": "45"},
-    {"TARGET": "crowd", "WIDTH": "max(floor($WIDTH/2.0*$kfx_quality)*min(max(2-$mode,0),1), 1)", "HEIGHT": "max(floor($HEIGHT/2.0*$kfx_quality)*min(max(2-$mode,0),1), 1)"},
+    {"TARGET": "crowd", "WIDTH": "max(floor($WIDTH/2.0*$kfx_quality)*min(max(2-$mode,0),1), 1)", "HEIGHT": "max(floor($HEIGHT/2.0*$kfx_quality)*min(max(2-$mode,0),1), 1)", "WHERE": "near.r"},
     {"TARGET": "folded", "WIDTH": "max(floor($WIDTH/2.0*$kfx_quality)*min(max($mode-1,0),1), 1)", "HEIGHT": "max(floor($HEIGHT/2.0*$kfx_quality)*min(max($mode-1,0),1), 1)"},
-    {}
+    {"TARGET": "crowded", "WIDTH": "floor(($WIDTH+31.0)/32.0)", "HEIGHT": "floor(($HEIGHT+31.0)/32.0)"},
+    {"WHERE": "crowded.r"}
   ],
   "KFX": {"region": "frame", "history": {"frames": 48, "height": 480}}
 }*/
@@ -142,16 +143,16 @@ vec4 nearest() {
 // Premultiplied.
 vec4 crowd_at(vec2 p) {
     vec4 names = texelFetch(near, ivec2(p * IMG_SIZE(near)), 0), sum = vec4(0.0);
-    for (int i = 0; i < 4; i++) {
+    // Asked at its end: software renderers go through a loop's body once more than its condition says.
+    do {
         int k = int(names.x * 16.0);
-        if (k < 1 || sum.a > 0.99) break;
         vec4 stand = texelFetch(cast, ivec2(k, 0), 0), about = texelFetch(cast, ivec2(k, 1), 0);
         vec2 q = of_double(p, stand, about);
         float a = cut(q, stand.w, texelFetch(cast, ivec2(k, 2), 0).xyz, mode == 1);
         vec3 c = dimmed(kfx_history(stand.w, abs(q)).rgb, about.z);
-        sum += vec4(c, 1.0) * (a * (1.0 - sum.a));
+        sum += vec4(c, 1.0) * (k > 0 ? a * (1.0 - sum.a) : 0.0);
         names = vec4(names.yzw, 0.0);
-    }
+    } while (names.x > 0.03 && sum.a <= 0.99);
     return sum;
 }
 
@@ -178,22 +179,37 @@ vec4 folded_at(vec2 p) {
     return vec4(dimmed(kfx_history(late, q).rgb, smoothstep(0.5, 3.0, r / max(radius * head.z, 0.01))), 1.0) * open;
 }
 
+// What the performer's own light leaves of those close behind, so that they stand apart.
+vec4 set_back(vec4 behind, vec2 p) {
+    vec2 d = vec2(0.014 * RENDERSIZE.y / RENDERSIZE.x, 0.014);
+    float near = IMG_NORM_PIXEL(personMatte, p + d).r + IMG_NORM_PIXEL(personMatte, p + d * vec2(-1.0, 1.0)).r;
+    behind.rgb *= 1.0 - 0.22 * near;
+    return behind;
+}
+
+// Whether a tile of the picture shows a double, and not only the performer before it.
+float seen(vec2 tile) {
+    float most = 0.0, least = 1.0;
+    for (int i = 0; i < 81; i++) {
+        vec2 o = (tile - 0.5 + (vec2(float(i % 9), float(i / 9)) + 0.25 * float(i / 9 & 3) - 0.4) / 8.0) / RENDERSIZE;
+        most = max(most, mode > 1 ? IMG_NORM_PIXEL(folded, o).a : IMG_NORM_PIXEL(crowd, o).a);
+        least = min(least, IMG_NORM_PIXEL(personMatte, o).r);
+    }
+    return most > 0.002 && least < 0.8 ? 1.0 : 0.0;
+}
+
 void main() {
     if (PASSINDEX == 0) gl_FragColor = remembered();
     else if (PASSINDEX == 1) gl_FragColor = kept_mattes();
     else if (PASSINDEX == 2) gl_FragColor = cast_of(int(gl_FragCoord.x), int(gl_FragCoord.y));
     else if (PASSINDEX == 3) gl_FragColor = nearest();
-    else if (PASSINDEX == 4) gl_FragColor = crowd_at(isf_FragNormCoord);
-    else if (PASSINDEX == 5) gl_FragColor = folded_at(isf_FragNormCoord);
+    else if (PASSINDEX == 4) gl_FragColor = set_back(crowd_at(isf_FragNormCoord), isf_FragNormCoord);
+    else if (PASSINDEX == 5) gl_FragColor = set_back(folded_at(isf_FragNormCoord), isf_FragNormCoord);
+    else if (PASSINDEX == 6) gl_FragColor = vec4(seen(gl_FragCoord.xy));
     else {
         vec4 plate = IMG_THIS_PIXEL(inputImage);
-        vec4 behind = IMG_NORM_PIXEL(crowd, isf_FragNormCoord);
-        if (mode > 1) behind = IMG_NORM_PIXEL(folded, isf_FragNormCoord);
+        vec4 behind = mode > 1 ? IMG_THIS_PIXEL(folded) : IMG_THIS_PIXEL(crowd);
         float body = smoothstep(0.2, 0.8, IMG_THIS_PIXEL(personMatte).r);
-        // The performer keeps a little of the light from those close behind.
-        vec2 d = vec2(0.014 * RENDERSIZE.y / RENDERSIZE.x, 0.014);
-        float near = IMG_NORM_PIXEL(personMatte, isf_FragNormCoord + d).r + IMG_NORM_PIXEL(personMatte, isf_FragNormCoord + d * vec2(-1.0, 1.0)).r;
-        behind.rgb *= 1.0 - 0.22 * near * (1.0 - body);
         gl_FragColor = vec4(mix(plate.rgb * (1.0 - behind.a) + behind.rgb, plate.rgb, body), plate.a);
     }
 }

@@ -10,6 +10,7 @@
     {"NAME": "faceParts", "TYPE": "image"},
     {"NAME": "faceData", "TYPE": "image"},
     {"NAME": "beat", "TYPE": "float"},
+    {"NAME": "kfx_scale", "TYPE": "float"},
     {"NAME": "energy", "TYPE": "float"},
     {"NAME": "palette", "TYPE": "long", "VALUES": [0, 1, 2], "LABELS": ["orchid and ice", "ember", "deep sea"], "DEFAULT": 0, "DOC": "the colours of gas and stars"},
     {"NAME": "amount", "TYPE": "float", "DEFAULT": 0.85, "MIN": 0.0, "MAX": 1.0, "DOC": "how much of the skin becomes night"},
@@ -20,6 +21,10 @@
     {"NAME": "stars", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 3.0, "DOC": "brightness of the stars; they flare on the beat"},
     {"NAME": "reach", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 1.0, "DOC": "how far it goes on over forehead, ears and throat; 0 = the face alone"},
     {"NAME": "drift", "TYPE": "float", "DEFAULT": 0.25, "MIN": 0.0, "MAX": 2.0, "DOC": "how fast the gas moves on"}
+  ],
+  "PASSES": [
+    {"TARGET": "night", "WIDTH": "floor($WIDTH*$kfx_scale)", "HEIGHT": "floor($HEIGHT*$kfx_scale)", "REACH_IOD": 0.02},
+    {}
   ],
   "IMPORTED": {
     "gas": {"PATH": "textures/nebula.png", "WRAP": "repeat"},
@@ -37,13 +42,12 @@ mat3 colours() {
     return mat3(vec3(0.020, 0.016, 0.055), vec3(0.40, 0.11, 0.52), vec3(0.46, 0.72, 1.00));
 }
 
-void main() {
-    vec4 plate = IMG_THIS_PIXEL(inputImage);
-    vec4 uv = IMG_THIS_PIXEL(faceUV);
-    gl_FragColor = plate;
-    if (uv.a <= 0.0) return;
-    vec4 parts = IMG_THIS_PIXEL(faceParts);
-    vec4 turned = IMG_THIS_PIXEL(faceNormal);
+// The sky under the skin, as the root of a fourth, so that the dark keeps its steps; a: its cover.
+vec4 sky_at(vec2 here) {
+    vec4 uv = IMG_NORM_PIXEL(faceUV, here);
+    if (uv.a <= 0.0) return vec4(0.0);
+    vec4 parts = IMG_NORM_PIXEL(faceParts, here);
+    vec4 turned = IMG_NORM_PIXEL(faceNormal, here);
     vec3 normal = turned.xyz;
     uv.a = mix(turned.a, uv.a, reach);
 
@@ -70,19 +74,12 @@ void main() {
     float own = 0.5 + 0.5 * sin(TIME * 2.1 + 40.0 * (far.g + near.g));
     float flare = 0.75 + 0.55 * exp(-5.0 * fract(beat)) + 0.8 * energy;
     float light = (sparks.y * (0.8 + 0.6 * own) * 1.9 + sparks.x * sparks.x * 1.6) * (1.0 - 0.6 * cloud);
+    light *= 1.7 - 0.7 * kfx_scale;                // a star is as fine as a pixel: where those are larger it would pale
     sky += mix(vec3(0.86, 0.92, 1.0), c[2] + 0.3, 0.35) * light * stars * flare;
 
-    // The plate's own light models the night: sockets stay deep, gloss stays on top, the rim catches.
-    float y = luma(plate.rgb);
-    float form = 0.30 + 0.95 * y;
-    float gloss = smoothstep(0.55, 1.0, y);
-    float rim = pow(clamp(1.0 - normal.z, 0.0, 1.0), 2.0);
-    // Between the clouds the skin itself is dusk, not a hole: its form shows in the colour of the night.
-    vec3 dusk = plate.rgb * (0.10 + 0.20 * c[2]) + c[1] * 0.10 + c[2] * 0.07;
-    vec3 skin = sky * form * 1.25 + dusk * y * (0.55 + 1.1 * y + 0.8 * gloss * y) + c[2] * rim * (0.03 + 0.22 * y);
-    // Lips keep their drawing and a breath of blood under the same sky: no seam runs round the mouth.
-    skin += plate.rgb * plate.rgb * (0.20 * parts.g);
-    skin = 1.0 - exp(-1.5 * skin);
+    // Where the skin turns away the rim catches; lips keep a breath of blood, or a seam would run round the mouth.
+    vec3 plate = IMG_NORM_PIXEL(inputImage, here).rgb;
+    sky += c[2] * (0.18 * pow(clamp(1.0 - normal.z, 0.0, 1.0), 2.0)) + plate * plate * (0.20 * parts.g / (0.38 + 1.19 * luma(plate)));
 
     // The gas itself draws the border; eyes and teeth are looked at from this side of the sky.
     float cover = smoothstep(0.04, 0.85, uv.a + 0.42 * (far.g - 0.45) * (1.0 - uv.a));
@@ -92,7 +89,30 @@ void main() {
     cover *= (1.0 - parts.b) * (1.0 - parts.a) * (1.0 - 0.12 * parts.g) * amount;
     vec2 eye = (vec2(abs(uv.x - 0.5), uv.y) - vec2(0.146, 0.677)) / vec2(0.070, 0.026);
     cover *= 1.0 - 0.30 * exp(-dot(eye, eye));      // lids stay lids, open a hair's breadth or shut
-    vec3 result = mix(plate.rgb, skin, cover);
-    result += c[2] * ridge * 0.10 * uv.a * (1.0 - cover) * (1.0 - plate.rgb);     // its light on what is left
-    gl_FragColor.rgb = result;
+    return vec4(sqrt(min(sky * 0.25, 1.0)), cover);
+}
+
+
+void main() {
+    if (PASSINDEX == 0) {
+        gl_FragColor = sky_at(isf_FragNormCoord);
+        return;
+    }
+    vec4 plate = IMG_THIS_PIXEL(inputImage);
+    vec4 top = IMG_THIS_PIXEL(night);
+    gl_FragColor = plate;
+    if (top.a > 0.0) {
+        // The plate's own light models the night: sockets stay deep, gloss stays on top.
+        vec3 sky = top.rgb * top.rgb * 4.0;
+        mat3 c = colours();
+        float y = luma(plate.rgb);
+        float gloss = smoothstep(0.55, 1.0, y);
+        // Between the clouds the skin itself is dusk, not a hole: its form shows in the colour of the night.
+        vec3 dusk = plate.rgb * (0.10 + 0.20 * c[2]) + c[1] * 0.10 + c[2] * 0.07;
+        vec3 skin = sky * (0.375 + 1.19 * y) + dusk * y * (0.55 + 1.1 * y + 0.8 * gloss * y);
+        skin = 1.0 - exp(-1.5 * skin);
+        // Its light falls on what is left beside it.
+        vec3 left = plate.rgb + sky * (0.12 * min(top.a * 4.0, 1.0)) * (1.0 - plate.rgb);
+        gl_FragColor.rgb = mix(left, skin, top.a);
+    }
 }

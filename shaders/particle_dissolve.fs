@@ -21,9 +21,10 @@
   "PASSES": [
     {"TARGET": "heads", "WIDTH": "8", "HEIGHT": "2", "FLOAT": true},
     {"TARGET": "ages", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)", "FLOAT": true},
-    {"TARGET": "slow", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)", "FLOAT": true},
-    {"TARGET": "fast", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)", "FLOAT": true},
-    {}
+    {"TARGET": "slow", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)", "FLOAT": true, "REACH_IOD": 0.1},
+    {"TARGET": "fast", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)", "FLOAT": true, "REACH_IOD": 0.1},
+    {"TARGET": "dusty", "WIDTH": "floor(($WIDTH+31.0)/32.0)", "HEIGHT": "floor(($HEIGHT+31.0)/32.0)"},
+    {"WHERE": "dusty.r"}
   ],
   "IMPORTED": {"shape": {"PATH": "textures/face_shape.png", "WRAP": "repeat"}},
   "KFX": {"region": "face", "margin_iod": 0.85}
@@ -112,6 +113,16 @@ vec3 grains(vec3 c, vec4 flow, int layer) {
     return mix(c, ink, disc);
 }
 
+// Whether there is a face, or a grain of one, in a tile of the picture.
+float touched(vec2 tile) {
+    float most = 0.0;
+    for (int i = 0; i < 36; i++) {
+        vec2 p = (tile - 0.6 + 1.2 * vec2(float(i % 6), float(i / 6)) / 5.0) / RENDERSIZE;
+        most = max(most, max(IMG_NORM_PIXEL(faceUV, p).a, max(IMG_NORM_PIXEL(faceUV, p + IMG_NORM_PIXEL(slow, p).xy).a, IMG_NORM_PIXEL(faceUV, p + IMG_NORM_PIXEL(fast, p).xy).a)));
+    }
+    return step(0.001, most);
+}
+
 void main() {
     if (PASSINDEX == 0) {
         // Row 0: middle of the head, pixels to the iod, presence; row 1: its right and its up.
@@ -124,6 +135,8 @@ void main() {
     } else if (PASSINDEX < 4) {
         vec2 p = isf_FragNormCoord * IMG_SIZE(inputImage);
         gl_FragColor = origin(p, PASSINDEX == 2 ? 0.35 : 1.0, PASSINDEX == 1);
+    } else if (PASSINDEX == 4) {
+        gl_FragColor = vec4(touched(gl_FragCoord.xy));
     } else {
         ivec2 pixel = ivec2(gl_FragCoord.xy);                        // exact reads cost a third of filtered ones
         vec4 plate = texelFetch(inputImage, pixel, 0);

@@ -8,6 +8,7 @@
     {"NAME": "faceUV", "TYPE": "image"},
     {"NAME": "faceParts", "TYPE": "image"},
     {"NAME": "faceData", "TYPE": "image"},
+    {"NAME": "kfx_scale", "TYPE": "float"},
     {"NAME": "beat", "TYPE": "float"},
     {"NAME": "points", "TYPE": "float", "DEFAULT": 8000.0, "MIN": 1000.0, "MAX": 16000.0, "DOC": "how many points make the face"},
     {"NAME": "size", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.4, "MAX": 2.5, "DOC": "size of a point"},
@@ -69,7 +70,7 @@ float nearest_head(vec2 p) {
 void cloud() {
     ivec2 pixel = ivec2(gl_FragCoord.xy);                            // exact reads cost a third of filtered ones
     vec4 plate = texelFetch(inputImage, pixel, 0);
-    vec4 here = texelFetch(faceUV, pixel, 0);
+    vec4 here = IMG_THIS_PIXEL(faceUV);
     vec2 p = gl_FragCoord.xy;
     float hit = floor(beat / every);
     float phase = (beat / every - hit) * every;

@@ -9,6 +9,7 @@
     {"NAME": "faceNormal", "TYPE": "image"},
     {"NAME": "faceParts", "TYPE": "image"},
     {"NAME": "faceData", "TYPE": "image"},
+    {"NAME": "kfx_scale", "TYPE": "float"},
     {"NAME": "beat", "TYPE": "float"},
     {"NAME": "energy", "TYPE": "float"},
     {"NAME": "colour", "TYPE": "color", "DEFAULT": [0.42, 0.58, 1.0, 1.0], "DOC": "colour of the power; its core burns to white"},
@@ -24,7 +25,7 @@
     "veins": {"PATH": "textures/veins.png"},
     "liquid": {"PATH": "textures/liquid.png", "WRAP": "repeat"}
   },
-  "KFX": {"region": "face", "margin_iod": 0.05}
+  "KFX": {"region": "face"}
 }*/
 
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }

@@ -23,7 +23,8 @@
     {"TARGET": "heads", "WIDTH": "8", "HEIGHT": "2", "FLOAT": true},
     {"TARGET": "who", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)"},
     {"TARGET": "moves", "WIDTH": "478", "HEIGHT": "16", "FLOAT": true},
-    {}
+    {"TARGET": "near", "WIDTH": "floor(($WIDTH+31.0)/32.0)", "HEIGHT": "floor(($HEIGHT+31.0)/32.0)"},
+    {"WHERE": "near.r"}
   ],
   "IMPORTED": {
     "ids": {"PATH": "textures/shard_ids.png", "FILTER": "nearest"},
@@ -130,6 +131,18 @@ vec4 move_of(int k, int slot, int row) {
     return vec4(way * impulse * eye_px * open, (a - 0.5) * open, 0.0);
 }
 
+// Whether the face, or a piece of it on its way, may be in a tile of the picture.
+float near_face(vec2 tile) {
+    float widest = 0.0, most = 0.0;
+    for (int i = 0; i < 8; i++) widest = max(widest, texelFetch(heads, ivec2(i, 0), 0).z * step(0.001, texelFetch(heads, ivec2(i, 0), 0).w));
+    // As far as a piece flies and, turned and grown, stands out.
+    vec2 wide = 0.5 / RENDERSIZE + clock().open * (1.6 * impulse + 0.35) * widest / IMG_SIZE(inputImage);
+    int many = clock().open > 0.0 ? 11 : 6;
+    for (int i = 0; i < many * many; i++)
+        most = max(most, IMG_NORM_PIXEL(faceUV, tile / RENDERSIZE + wide * (2.0 * vec2(float(i % many), float(i / many)) / float(many - 1) - 1.0)).a);
+    return step(0.001, most);
+}
+
 void porcelain_face() {
     ivec2 pixel = ivec2(gl_FragCoord.xy);                            // exact reads cost a third of filtered ones
     vec4 plate = texelFetch(inputImage, pixel, 0);
@@ -222,5 +235,6 @@ void main() {
     if (PASSINDEX == 0) gl_FragColor = head_of(texel.x, texel.y);
     else if (PASSINDEX == 1) gl_FragColor = vec4(nearest_head(isf_FragNormCoord * IMG_SIZE(inputImage)), 0.0, 0.0, 1.0);
     else if (PASSINDEX == 2) gl_FragColor = move_of(texel.x, texel.y >> 1, texel.y & 1);
+    else if (PASSINDEX == 3) gl_FragColor = vec4(near_face(gl_FragCoord.xy));
     else porcelain_face();
 }

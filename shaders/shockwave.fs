@@ -22,8 +22,9 @@
   ],
   "PASSES": [
     {"TARGET": "origin", "WIDTH": "1", "HEIGHT": "1", "FLOAT": true},
-    {"TARGET": "air", "WIDTH": "floor($WIDTH/4.0*$kfx_quality)", "HEIGHT": "floor($HEIGHT/4.0*$kfx_quality)", "FLOAT": true},
-    {}
+    {"TARGET": "air", "WIDTH": "floor($WIDTH/4.0*$kfx_quality)", "HEIGHT": "floor($HEIGHT/4.0*$kfx_quality)", "FLOAT": true, "WHERE": "origin.a"},
+    {"TARGET": "bent", "WIDTH": "floor(($WIDTH+31.0)/32.0)", "HEIGHT": "floor(($HEIGHT+31.0)/32.0)"},
+    {"WHERE": "bent.r"}
   ],
   "IMPORTED": {"gas": {"PATH": "textures/cosmos.png", "WRAP": "repeat"}},
   "KFX": {"region": "frame"}
@@ -31,9 +32,14 @@
 
 vec4 landmark(int slot, int i) { return texelFetch(faceData, ivec2(i, slot), 0); }
 
-// Centre (of 1), iod (of the height), presence of the largest face.
+const float LIFE = 2.2;   // beats
+
+float since() { return beat - every * floor(beat / every); }
+
+// Centre (of 1), iod (of the height), presence of the largest face; it is 0 where no wave is on its way.
 vec4 largest() {
     vec2 size = IMG_SIZE(inputImage);
+    if (since() > LIFE) return vec4(0.0);
     if (centre == 1) return vec4(0.5, 0.5, 0.11, 1.0);
     vec4 best = vec4(0.5, 0.5, 0.0, 0.0);
     for (int slot = 0; slot < 8; slot++) {
@@ -46,9 +52,22 @@ vec4 largest() {
     return best;
 }
 
+// Whether the air in a tile of the picture is anything but still.
+float moved(vec2 tile) {
+    vec2 grid = IMG_SIZE(air) / RENDERSIZE;
+    ivec2 low = max(ivec2(floor((tile - 0.5) * grid)) - 1, ivec2(0));
+    ivec2 high = min(ivec2(ceil((tile + 0.5) * grid)), textureSize(air, 0) - 1);
+    vec3 most = vec3(0.0);
+    for (int y = low.y; y <= high.y; y++)
+        for (int x = low.x; x <= high.x; x++) most = max(most, abs(texelFetch(air, ivec2(x, y), 0).rgb - vec3(0.0, 1.0, 0.0)));
+    if (texelFetch(origin, ivec2(0), 0).a <= 0.0) return 0.0;
+    return most.x > 0.00005 || max(most.y, most.z) > 0.002 ? 1.0 : 0.0;
+}
+
 void main() {
     vec2 p = isf_FragNormCoord;
     if (PASSINDEX == 0) { gl_FragColor = largest(); return; }
+    if (PASSINDEX == 2) { gl_FragColor = vec4(moved(gl_FragCoord.xy)); return; }
     vec4 at = texelFetch(origin, ivec2(0), 0);
     float unit = max(at.z, 0.04);
     vec2 scale = vec2(IMG_SIZE(inputImage).x / IMG_SIZE(inputImage).y, 1.0) / unit;
@@ -59,11 +78,13 @@ void main() {
         vec2 torn = texture(gas, q / max(r, 0.01) * 0.16 + 0.02 * q + 0.37 * kfx_seed).rb - 0.5;
         float haze = texture(gas, q * 0.21 - 0.5 + 0.11 * kfx_seed).b;
         float bend = 0.0, light = 0.0, vapour = 0.0;
-        for (int wave = 0; wave < 3; wave++) {
-            float t = beat - every * floor(beat / every) + every * float(wave);
+        // Asked at its end: software renderers go through a loop's body once more than its condition says.
+        float t = since();
+        int wave = 0;
+        do {
             float front = speed * pow(t + 0.003, 0.62) * (1.0 + 0.035 * torn.x);
             float w = width * (0.7 + 0.20 * front);
-            float life = max(0.0, 1.0 - t / 2.2);
+            float life = max(0.0, 1.0 - t / LIFE);
             life *= life * smoothstep(0.15, 0.8, front) * (0.7 + 0.9 * torn.y) / (1.0 + 0.06 * front);
             for (int ring = 0; ring < rings; ring++) {
                 float s = (r - front) / w + 2.6 * float(ring);
@@ -75,7 +96,8 @@ void main() {
                 vapour += life * max(0.0, 1.0 - abs(s + 0.9) * 0.45);
                 life *= 0.58;
             }
-        }
+            t += every;
+        } while (++wave < 3 && t < LIFE);
         float u = amount * (1.0 + energy) * at.w * bend * 2.4;
         vec2 from = p + q / (scale * max(r, 0.01)) * u * (1.1 + colour);
         // Neither the performer is bent, nor a piece of them pulled into the air.
@@ -83,7 +105,7 @@ void main() {
         gl_FragColor = vec4(u * unit * clear, 1.0 + min(1.0, amount * 5.0) * 2.1 * at.w * max(light, -0.22) * clear,
             mist * min(1.0, amount * 5.0) * at.w * vapour * (0.25 + haze * haze) * clear, 1.0);
     } else {
-        vec3 a = mix(IMG_NORM_PIXEL(air, p).rgb, vec3(0.0, 1.0, 0.0), behind * IMG_NORM_PIXEL(personMatte, p).r);
+        vec3 a = mix(IMG_THIS_PIXEL(air).rgb, vec3(0.0, 1.0, 0.0), behind * IMG_THIS_PIXEL(personMatte).r);
         vec2 way = q / (scale * unit * max(r, 0.01)) * a.x;
         vec4 plate = IMG_NORM_PIXEL(inputImage, p + way);
         plate.r = IMG_NORM_PIXEL(inputImage, p + way * (1.0 + colour)).r;

@@ -60,8 +60,9 @@ void main() {
     float apart = floor(prism * (0.25 + 0.75 * along) * frames + 0.5);
     vec3 c = kfx_history(age, p).rgb;
     if (apart > 0.0) {
-        c.r = kfx_history(floor(age + 2.0 * apart + 0.5), p).r;
-        c.b = kfx_history(floor(age + apart + 0.5), p).b;
+        // Whole frames: one read each in place of two.
+        c.r = kfx_history_frame(min(floor(age + 2.0 * apart + 0.5), kfx_history_grid.w - 1.0), p).r;
+        c.b = kfx_history_frame(min(floor(age + apart + 0.5), kfx_history_grid.w - 1.0), p).b;
     }
     c = mix(c, c * vec3(0.62, 0.72, 0.92), along * open * age_tone);
     // The newest lines are the plate itself: they stay sharp.

@@ -106,7 +106,9 @@ void main() {
     float dither = count > 1 ? fract(dot(gl_FragCoord.xy, vec2(0.7548777, 0.5698403))) - 0.5 : 0.0;
     moved *= count > 1 ? shutter : 0.0;
     vec4 sum = vec4(0.0);
-    // Between two poses that lie inside the picture every sample does, too.
-    for (int i = 0; i < count; i++) sum += IMG_NORM_PIXEL(inputImage, here + moved * (float(i) + 0.5 + dither) / float(count));
+    // Between two poses that lie inside the picture every sample does, too. Asked at its end, for
+    // software renderers go through a loop's body once more than its condition says.
+    int i = 0;
+    do sum += IMG_NORM_PIXEL(inputImage, here + moved * (float(i) + 0.5 + dither) / float(count)); while (++i < count);
     gl_FragColor = sum / float(count);
 }

@@ -21,12 +21,14 @@
   ],
   "PASSES": [
     {"TARGET": "star", "WIDTH": "4", "HEIGHT": "1", "FLOAT": true},
-    {"TARGET": "cloud", "WIDTH": "floor($WIDTH/4.0*$kfx_quality)", "HEIGHT": "floor($HEIGHT/4.0*$kfx_quality)"},
-    {"TARGET": "fire", "WIDTH": "floor($WIDTH/2.0*$kfx_quality)", "HEIGHT": "floor($HEIGHT/2.0*$kfx_quality)"},
-    {"TARGET": "across", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)"},
-    {"TARGET": "glow", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)"},
-    {"TARGET": "lit", "WIDTH": "floor($WIDTH/2.0*$kfx_quality)", "HEIGHT": "floor($HEIGHT/2.0*$kfx_quality)", "FLOAT": true},
-    {}
+    {"TARGET": "zones", "WIDTH": "floor(($WIDTH+31.0)/32.0)", "HEIGHT": "floor(($HEIGHT+31.0)/32.0)"},
+    {"TARGET": "cloud", "WIDTH": "floor($WIDTH/4.0*$kfx_quality)", "HEIGHT": "floor($HEIGHT/4.0*$kfx_quality)", "WHERE": "zones.b"},
+    {"TARGET": "fire", "WIDTH": "floor($WIDTH/2.0*$kfx_quality)", "HEIGHT": "floor($HEIGHT/2.0*$kfx_quality)", "WHERE": "zones.a"},
+    {"TARGET": "across", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)", "WHERE": "zones.a"},
+    {"TARGET": "glow", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)", "WHERE": "zones.a"},
+    {"TARGET": "lit", "WIDTH": "floor($WIDTH*0.4*$kfx_quality)", "HEIGHT": "floor($HEIGHT*0.4*$kfx_quality)", "FLOAT": true, "WHERE": "zones.a"},
+    {"WHERE": "zones.g"},
+    {"WHERE": "zones.r"}
   ],
   "IMPORTED": {"gas": {"PATH": "textures/cosmos.png", "WRAP": "repeat"}, "dice": {"PATH": "textures/sparks.png", "FILTER": "nearest", "WRAP": "repeat"}},
   "KFX": {"region": "frame"}
@@ -72,7 +74,7 @@ vec3 splinters(vec2 q, float r, vec4 now, vec4 shape, float hidden) {
     float t = now.z, far = now.x * 1.05;
     q.y += 0.16 * t * t;                                      // they fall a little
     float lane = atan(q.y, q.x) / TAU + 0.5 + 0.010 * r * (sin(1.1 * q.y + 0.7 * q.x + 1.0) + 0.7 * sin(1.9 * q.x - 0.8 * q.y)) / (1.0 + 0.35 * r);
-    for (int layer = 0; layer < 3 && r < far; layer++) {
+    for (int layer = 0; layer < 3; layer++) {
         float lanes = layer == 0 ? 47.0 : (layer == 1 ? 89.0 : 151.0);
         float at = fract(lane + 0.37 * float(layer)) * lanes;
         vec4 d = roll(int(at), layer * 2), e = roll(int(at) + 91, layer * 2 + 1);
@@ -90,7 +92,7 @@ vec3 splinters(vec2 q, float r, vec4 now, vec4 shape, float hidden) {
         tint = mix(tint, vec3(0.86, 0.93, 1.0), clamp(heat * 2.5 - 1.5, 0.0, 1.0));
         sum += tint * (body * life * (0.6 + 2.4 * e.r) * (layer > 0 || centre == 2 ? 1.0 - 0.92 * hidden : 1.0));
     }
-    return sum * 2.2 * debris;
+    return r < far ? sum * 2.2 * debris : vec3(0.0);
 }
 
 // What is left: a torn shell of glowing threads in thin gas, and a blue mist inside it.
@@ -134,32 +136,53 @@ vec3 blur(sampler2D image, vec2 p, vec2 d) {
          + (texture(image, p + d * 3.3).rgb + texture(image, p - d * 3.3).rgb) * 0.105;
 }
 
+// How far the picture is bent, in parts of its height: the ring outwards, the implosion inwards.
+float bend_at(float r, vec4 now, vec4 level) {
+    float fall = max(0.0, 1.0 - r / 2.2);
+    return 3.0 * shock * now.w * now.w * fall * fall * min(r * 3.0, 1.0) - level.w * bell((r - now.x) / (0.10 + 0.10 * now.x));
+}
+
+// What happens in a tile of the picture: r it is bent, g it is only lit, b the nebula is there, a anything.
+vec4 zone(vec2 p, vec4 at, vec2 scale, vec4 now, vec4 level, float size) {
+    float most = max(max(now.y, now.w * now.w), max(max(level.x, level.y), max(level.z, level.w)));
+    if (at.w * most < 0.002) return vec4(0.0);
+    float r = length((p - at.xy) * scale), half_ = 0.5 * length(scale / RENDERSIZE), bent = 0.0;
+    for (int i = -4; i <= 4; i++) bent = max(bent, abs(bend_at(max(r + half_ * 1.1 * float(i) / 4.0, 0.0), now, level)));
+    // The nebula ends where its shell and the mist round it do, however it is torn.
+    float near = step(r - 1.5 * half_, 2.8 * size) * step(0.002, at.w * level.y);
+    return bent > 0.002 ? vec4(1.0, 0.0, near, 1.0) : vec4(0.0, 1.0, near, 1.0);
+}
+
 void main() {
     vec2 p = isf_FragNormCoord;
     if (PASSINDEX == 0) { gl_FragColor = moment(int(gl_FragCoord.x)); return; }
-    if (PASSINDEX == 3) { gl_FragColor = vec4(blur(fire, p, vec2(1.3 / RENDERSIZE.x, 0.0)), 1.0); return; }
-    if (PASSINDEX == 4) { gl_FragColor = vec4(blur(across, p, vec2(0.0, 1.3 / RENDERSIZE.y)), 1.0); return; }
+    if (PASSINDEX == 4) { gl_FragColor = vec4(blur(fire, p, vec2(1.3 / RENDERSIZE.x, 0.0)), 1.0); return; }
+    if (PASSINDEX == 5) { gl_FragColor = vec4(blur(across, p, vec2(0.0, 1.3 / RENDERSIZE.y)), 1.0); return; }
 
     vec4 at = texelFetch(star, ivec2(0), 0);
     float unit = max(at.z, 0.05);               // a far face still makes a star one can see
     vec2 scale = vec2(IMG_SIZE(inputImage).x / IMG_SIZE(inputImage).y, 1.0) / unit;
     vec2 q = (p - at.xy) * scale;
     float r = length(q);
-    if (PASSINDEX == 6) {
-        // Where air or gravity bends the picture; red a little more, as in a cheap lens.
-        vec4 fired = IMG_THIS_PIXEL(fire), light = IMG_THIS_PIXEL(lit);
-        vec2 way = q / (scale * max(r, 1e-3)) * (fired.a - 128.0 / 255.0);
-        vec4 plate = IMG_NORM_PIXEL(inputImage, p + way);
-        plate.r = IMG_NORM_PIXEL(inputImage, p + 1.18 * way).r;
+    if (PASSINDEX > 6) {
+        vec4 fired = IMG_THIS_PIXEL(fire), light = IMG_THIS_PIXEL(lit), plate;
+        if (PASSINDEX == 7) plate = IMG_THIS_PIXEL(inputImage);
+        else {
+            // Where air or gravity bends the picture; red a little more, as in a cheap lens.
+            vec2 way = q / (scale * max(r, 1e-3)) * (fired.a - 128.0 / 255.0);
+            plate = IMG_NORM_PIXEL(inputImage, p + way);
+            plate.r = IMG_NORM_PIXEL(inputImage, p + 1.18 * way).r;
+        }
         vec3 c = plate.rgb * light.rgb / (1.0 + plate.rgb * max(light.rgb - 1.0, 0.0));
         plate.rgb = 1.0 - (1.0 - c) * (1.0 - fired.rgb) * light.a;
         gl_FragColor = plate;
         return;
     }
     vec4 now = texelFetch(star, ivec2(1, 0), 0), level = texelFetch(star, ivec2(2, 0), 0), shape = texelFetch(star, ivec2(3, 0), 0);
-    if (PASSINDEX == 1) {
+    if (PASSINDEX == 1) gl_FragColor = zone(p, at, scale, now, level, shape.x);
+    else if (PASSINDEX == 2) {
         gl_FragColor = vec4(1.0 - exp(-at.w * level.y * remnant(q, r, shape.x)), 1.0);
-    } else if (PASSINDEX == 2) {
+    } else if (PASSINDEX == 3) {
         float who = IMG_NORM_PIXEL(personMatte, p).r, veil = centre == 2 ? 1.0 - 0.92 * who : 1.0;
         vec3 e = splinters(q, r, now, shape, who) + disc(q, now, shape.zw, who) * level.z;
         // The core, its glare and the streak of an anamorphic lens; before the hit a spark.
@@ -168,9 +191,7 @@ void main() {
         e += vec3(0.8, 0.9, 1.0) * now.w * now.w * veil * 0.006 / (0.006 + r * r);
         e = 1.0 - exp(-at.w * e);
         e += (1.0 - e) * IMG_NORM_PIXEL(cloud, p).rgb * (1.0 - 0.93 * who);
-        // The bend of the picture, in parts of its height: the ring outwards, the implosion inwards.
-        float fall = max(0.0, 1.0 - r / 2.2);
-        float bend = 3.0 * shock * now.w * now.w * fall * fall * min(r * 3.0, 1.0) - level.w * bell((r - now.x) / (0.10 + 0.10 * now.x));
+        float bend = bend_at(r, now, level);
         gl_FragColor = vec4(e, clamp(at.w * bend * (centre == 2 ? 1.0 - who : 1.0), -0.5, 0.49) + 128.0 / 255.0);
     } else {
         // Light on the skin: the star by its normal, the nebula from where the normal looks.

@@ -9,6 +9,7 @@
     {"NAME": "faceNormal", "TYPE": "image"},
     {"NAME": "faceParts", "TYPE": "image"},
     {"NAME": "faceData", "TYPE": "image"},
+    {"NAME": "kfx_scale", "TYPE": "float"},
     {"NAME": "beat", "TYPE": "float"},
     {"NAME": "lines", "TYPE": "long", "VALUES": [0, 1], "LABELS": ["mesh", "contours"], "DEFAULT": 0, "DOC": "every edge of the mesh, or lids, lips, brows and oval alone"},
     {"NAME": "width", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.5, "MAX": 3.0, "DOC": "thickness of a line; 1 = a hundredth of the inter-ocular distance"},
@@ -20,7 +21,7 @@
     {"NAME": "colour", "TYPE": "color", "DEFAULT": [0.40, 0.82, 1.0, 1.0], "DOC": "colour of the lines at rest; the pulse's head burns white"}
   ],
   "IMPORTED": {"wire": {"PATH": "textures/face_wire.png"}, "shape": {"PATH": "textures/face_shape.png"}},
-  "KFX": {"region": "face", "margin_iod": 0.05}
+  "KFX": {"region": "face"}
 }*/
 
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }

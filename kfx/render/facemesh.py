@@ -95,12 +95,43 @@ def union(boxes: list[Box]) -> Box | None:
     return x0, y0, x1 - x0, y1 - y0
 
 
+def apart(boxes: list[Box]) -> list[Box]:
+    """The same area in boxes none of which overlaps another."""
+    done: list[Box] = []
+    for box in boxes:
+        pieces = [box]
+        for other in done:
+            pieces = [left for piece in pieces for left in _without(piece, other)]
+        done += pieces
+    return done
+
+
+def _without(box: Box, other: Box) -> list[Box]:
+    """What is left of `box`: below and above the other one, left and right of it."""
+    if not overlap(box, other):
+        return [box]
+    x0, y0, x1, y1 = box[0], box[1], box[0] + box[2], box[1] + box[3]
+    low, high = max(y0, other[1]), min(y1, other[1] + other[3])
+    left, right = max(x0, other[0]), min(x1, other[0] + other[2])
+    edges = ((x0, y0, x1, low), (x0, high, x1, y1), (x0, low, left, high), (right, low, x1, high))
+    return [(a, b, d - a, e - b) for a, b, d, e in edges if d > a and e > b]
+
+
 def overlap(a: Box, b: Box) -> bool:
     return a[0] < b[0] + b[2] and b[0] < a[0] + a[2] and a[1] < b[1] + b[3] and b[1] < a[1] + a[3]
 
 
-def region_boxes(face: Face, region: str, margin_iod: float, size: tuple[int, int]) -> list[Box]:
-    """Where a shader of `region` ("face", or "eyes": two boxes) may draw for one face."""
+def region_boxes(
+    face: Face, region: str, margin_iod: float, size: tuple[int, int], eyes_iod: float = 0.0
+) -> list[Box]:
+    """Where a shader of `region` ("face", or "eyes": two boxes) may draw for one face.
+
+    With `eyes_iod` the face's box also holds so much round the eyes.
+    """
+    if eyes_iod and region == "face":
+        parts = ((region, margin_iod), ("eyes", eyes_iod))
+        whole = union([box for one in parts for box in region_boxes(face, *one, size)])
+        return [] if whole is None else [whole]
     parts = [list(c.RIGHT_LIDS), list(c.LEFT_LIDS)] if region == "eyes" else [slice(0, 468)]
     boxes = [
         box_of(face.landmarks[part], margin_iod * face.iod + 2.0, size)  # type: ignore[index]

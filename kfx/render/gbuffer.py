@@ -6,12 +6,14 @@
 * ``faceParts``  r skin · g lips · b eye opening · a inner mouth, edges one pixel soft
 * ``faceData``   478×8 floats: landmark i of slot s at (i, s): x, y in pixels (y up), z, presence
 
-Only what the shaders of a chain ask for is drawn, and only inside the box they will read.
+Only what the shaders of a chain ask for is drawn, and only inside the box they will read. For those
+that read it by position, not by pixel, it is half as wide and high where all faces are large.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import moderngl
@@ -21,10 +23,12 @@ from kfx.render import facemesh
 from kfx.render import gbuffer_mesh as mesh
 from kfx.render import gbuffer_skin as skin
 from kfx.render.gpu import Box, Gpu
+from kfx.render.isf_areas import scaled
 from kfx.render.skin_glsl import SKIN_AT, put
 from kfx.types import LANDMARK_COUNT, MAX_FACES, Face, Landmarks
 
 JUMP_IOD = 1.0  # what moves further within a frame has not moved: it is another face
+COARSE_IOD_PX = 80.0  # faces from here on lose nothing at half the size
 NAMES = ("faceUV", "faceNormal", "faceMotion", "faceParts")
 _DTYPES = {"faceParts": "f1"}
 
@@ -68,6 +72,7 @@ uniform mat3 turn;
 uniform sampler2D normals;
 uniform sampler2D occlusion;
 uniform vec2 size;
+uniform vec2 texel;  // pixels of the picture to one of these
 """
 _WRITE = {
     "faceUV": "vec4(v_uv, slot, coverage)",
@@ -77,6 +82,17 @@ _WRITE = {
 }
 _MOVING = (("position", 3), ("bend", 3), ("motion", 2), ("edges", 2), ("openness", 1))
 _FIXED = (("uv", 2), ("shut", 4), ("open", 4))
+
+
+@dataclass(slots=True)
+class _Target:
+    """The images at one size."""
+
+    scale: float
+    images: dict[str, moderngl.Texture]
+    framebuffer: moderngl.Framebuffer | None
+    depth: moderngl.Renderbuffer | None
+    dirty: Box | None  # where something is drawn
 
 
 class GBuffer:
@@ -90,8 +106,11 @@ class GBuffer:
         *,
         occluded: bool = False,
         edge: str = "mesh",
+        coarse: bool = False,
     ) -> None:
         """`occluded` faces lie behind what `draw` is told hides them.
+
+        `coarse` lets the images be half as wide and high while all faces are large and apart.
 
         With `edge` "skin" coverage goes on over forehead, ears and throat, as far as `draw`'s
         picture shows skin; only ``faceNormal`` keeps that of the mesh.
@@ -102,12 +121,11 @@ class GBuffer:
         self._size = size
         wanted = set(wanted)
         self._names = [name for name in NAMES if name in wanted]
-        self.images: dict[str, moderngl.Texture] = {
-            name: gpu.acquire(size, dtype=_DTYPES.get(name, "f4")) for name in self._names
-        }
+        self._coarse = coarse
+        self._targets: dict[float, _Target] = {}
+        self._target = self._at(0.5 if coarse else 1.0)
         self._data = np.zeros((MAX_FACES, LANDMARK_COUNT, 4), np.float32)
-        self.images["faceData"] = gpu.acquire((LANDMARK_COUNT, MAX_FACES), dtype="f4")
-        self._dirty: Box | None = (0, 0, *size)
+        self._landmarks = gpu.acquire((LANDMARK_COUNT, MAX_FACES), dtype="f4")
         self._before: dict[int, Landmarks] = {}  # of each slot, in the frame before
         self._owned: list[Any] = []
         if self._names:
@@ -119,7 +137,9 @@ class GBuffer:
             f"layout(location = {i}) out vec4 out_{name};\n" for i, name in enumerate(self._names)
         )
         writes = "".join(f"    out_{name} = {_WRITE[name]};\n" for name in self._names)
-        seen = " * (1.0 - texture(occlusion, gl_FragCoord.xy / size).r)" if self._occluded else ""
+        seen = ""
+        if self._occluded:
+            seen = " * (1.0 - texture(occlusion, gl_FragCoord.xy * texel / size).r)"
         body = (
             f"void main() {{\n    float shown = presence{seen};\n"
             f"    float own = v_coverage * shown;\n"
@@ -132,6 +152,7 @@ class GBuffer:
             vertex = put(_VERTEX, DECLARED=skin.VERTEX, SET="go_on();")
             declared += skin.FRAGMENT
         self._program = self._gpu.program(declared + outs + body, vertex=vertex)
+        self._uniforms = {name: self._program[name] for name in self._program}
         self._vertices = ctx.buffer(reserve=len(layout.landmark) * mesh.FLOATS * 4)
         self._indices = ctx.buffer(reserve=triangles.nbytes + layout.overlay.nbytes)
         self._indices.write(layout.overlay)  # never changes; the skin's follow it
@@ -152,11 +173,33 @@ class GBuffer:
             side = mesh.NORMAL_MAP_PX
             self._normals = ctx.texture((side, side), 4, texels.tobytes(), dtype="f4")
             self._owned.append(self._normals)
-        textures = [self.images[name] for name in self._names]
-        depth = ctx.depth_renderbuffer(self._size)
-        self._target = ctx.framebuffer(textures, depth)
-        self._owned += [self._target, depth, self._array, self._program]
+        self._owned += [self._array, self._program]
         self._owned += [self._vertices, self._indices, fixed]
+
+    @property
+    def images(self) -> Mapping[str, moderngl.Texture]:
+        """The textures by name, as the last `draw` left them."""
+        return {**self._target.images, "faceData": self._landmarks}
+
+    @property
+    def scale(self) -> float:
+        """How wide the images of the last `draw` are, as a share of the picture's width."""
+        return self._target.scale
+
+    def _at(self, scale: float) -> _Target:
+        """The images at that share of the picture's size, made when they are first needed."""
+        if scale not in self._targets:
+            gpu = self._gpu
+            size = (-(-self._size[0] // round(1 / scale)), -(-self._size[1] // round(1 / scale)))
+            images = {
+                name: gpu.acquire(size, dtype=_DTYPES.get(name, "f4")) for name in self._names
+            }
+            framebuffer, depth = None, None
+            if images:
+                depth = gpu.ctx.depth_renderbuffer(size)
+                framebuffer = gpu.ctx.framebuffer(list(images.values()), depth)
+            self._targets[scale] = _Target(scale, images, framebuffer, depth, (0, 0, *size))
+        return self._targets[scale]
 
     def _attributes(
         self, buffer: moderngl.Buffer, fields: tuple[tuple[str, int], ...]
@@ -171,9 +214,12 @@ class GBuffer:
 
     def release(self) -> None:
         """Give all textures and programs back."""
-        for texture in self.images.values():
-            self._gpu.release(texture)
-        self.images = {}
+        for target in self._targets.values():
+            for texture in target.images.values():
+                self._gpu.release(texture)
+            self._owned += [one for one in (target.framebuffer, target.depth) if one is not None]
+        self._targets = {}
+        self._gpu.release(self._landmarks)
         for thing in self._owned:
             thing.release()
         self._owned = []
@@ -212,10 +258,14 @@ class GBuffer:
                 self._program["occlusion"].value = 1
                 occlusion.use(1)
                 self._gpu.nearest.use(1)
-            stale = facemesh.union([b for b in (self._dirty, box) if b is not None])
+            self._target = target = self._at(self._scale_for(faces))
+            assert target.framebuffer is not None
+            if box is not None and target.scale < 1.0:
+                (box,) = scaled([box], self._size, target.framebuffer.size) or [box]
+            stale = facemesh.union([b for b in (target.dirty, box) if b is not None])
             if stale is not None:
-                self._target.clear(0.0, 0.0, 0.0, 0.0, depth=1.0, viewport=stale)
-            self._dirty = box
+                target.framebuffer.clear(0.0, 0.0, 0.0, 0.0, depth=1.0, viewport=stale)
+            target.dirty = box
             if box is not None:
                 # Each face has its share of the depth: the larger one is in front altogether.
                 share = 1.9 / max(1, len(faces))
@@ -225,6 +275,24 @@ class GBuffer:
         self._before = {face.slot: face.landmarks for face in faces}
         return self.images
 
+    def _scale_for(self, faces: list[Face]) -> float:
+        """Half the size is enough where no face is small, and none covers another: between two
+        there is nothing to blend."""
+        if not self._coarse:
+            return 1.0
+        if any(not face.iod >= COARSE_IOD_PX for face in faces):
+            return 1.0
+        margin = skin.RINGS[-1][0] if self._skin else 0.0
+        boxes = [facemesh.region_boxes(face, "face", margin, self._size) for face in faces]
+        apart = not any(
+            facemesh.overlap(a, b)
+            for i, some in enumerate(boxes)
+            for others in boxes[:i]
+            for a in some
+            for b in others
+        )
+        return 0.5 if apart else 1.0
+
     def _write_data(self, faces: list[Face]) -> None:
         self._data[:] = 0.0
         for face in faces:
@@ -232,14 +300,23 @@ class GBuffer:
             row[:, :3] = face.landmarks
             row[:, 1] = self._size[1] - row[:, 1]
             row[:, 3] = face.presence
-        self.images["faceData"].write(self._data)
+        self._landmarks.write(self._data)
 
     def _draw_face(self, face: Face, box: Box, depth: float, share: float) -> None:
         points = face.landmarks
         if not np.isfinite(points).all():
             return
-        motion = mesh.motion_of(face, self._before.get(face.slot), JUMP_IOD)
-        vertices, triangles = mesh.drawn(face, motion, bend="faceNormal" in self._names)
+        motion = None
+        if "faceMotion" in self._names:
+            motion = mesh.motion_of(face, self._before.get(face.slot), JUMP_IOD)
+        framebuffer = self._target.framebuffer
+        assert framebuffer is not None
+        vertices, triangles = mesh.drawn(
+            face,
+            motion,
+            bend="faceNormal" in self._names,
+            edge_px=mesh.EDGE_PX if self._target.scale == 1.0 else mesh.COARSE_EDGE_PX,
+        )
         overlay = mesh.layout().overlay
         if self._skin:
             vertices, rim = skin.with_rings(face, vertices)
@@ -254,19 +331,20 @@ class GBuffer:
         near, far = float(vertices[:, 2].min()), float(vertices[:, 2].max())
         for name, value in (
             ("size", self._size),
+            ("texel", tuple(a / b for a, b in zip(self._size, framebuffer.size, strict=True))),
             ("depth", (near, share / max(1.0, far - near), depth)),
             ("slot", (face.slot + 0.5) / MAX_FACES),
             ("presence", face.presence),
             ("turn", tuple(mesh.turn(face).T.ravel().tolist())),
         ):
-            if name in self._program:
-                self._program[name].value = value
+            if name in self._uniforms:
+                self._uniforms[name].value = value
         if self._normals is not None:
             self._normals.use(0)
             self._gpu.linear.use(0)
-        self._target.use()
-        self._target.viewport = (0, 0, *self._size)
-        self._target.scissor = box
+        framebuffer.use()
+        framebuffer.viewport = (0, 0, *framebuffer.size)
+        framebuffer.scissor = box
         ctx = self._gpu.ctx
         ctx.enable_only(moderngl.DEPTH_TEST)
         ctx.depth_func = "<="
@@ -275,4 +353,4 @@ class GBuffer:
         ctx.enable_only(moderngl.NOTHING)
         self._array.render(moderngl.TRIANGLES, vertices=overlay.size)
         ctx.depth_func = "<"
-        self._target.scissor = None
+        framebuffer.scissor = None

@@ -19,6 +19,7 @@ from kfx.types import LANDMARK_COUNT, Face, Landmarks, freeze
 FEATHER_IOD = 0.16  # coverage rises from 0 at the oval to 1 so far inside
 SKIN_EDGE_IOD = 0.035  # the skin mask does so much sooner
 EDGE_PX = 1.5  # width over which a part mask fades
+COARSE_EDGE_PX = 2.4  # where an image has a quarter of the pixels
 SHUT, OPEN = 0.07, 0.13  # area of an eye's opening over its width squared: 0.2 looks ahead
 TURNED, FACING = 0.02, 0.35  # what turns away fades out between these z of the normal
 RIM_IOD = 0.15  # so far inside the oval no triangle may turn away
@@ -86,53 +87,57 @@ def layout() -> Layout:
 
 
 def drawn(
-    face: Face, motion: facemesh.Array, *, bend: bool
+    face: Face, motion: facemesh.Array | None = None, *, bend: bool, edge_px: float = EDGE_PX
 ) -> tuple[facemesh.Array, facemesh.Triangles]:
     """(n, `FLOATS`) of `layout`'s vertices, and the skin's triangles that face the camera.
 
-    `motion` is (478, 2); normals follow the expression only if `bend`.
+    `motion` is (478, 2), or nothing has moved; normals follow the expression only if `bend`.
     """
     one = layout()
     points = face.landmarks
     areas = _areas(points)
-    towards = areas[:, 2]
     table = np.zeros((LANDMARK_COUNT, FLOATS), np.float32)
     table[:, :3] = points
     normals = _normals(areas) * np.float32([1, -1, -1])
     if bend:
         table[:, 3:6] = np.float32(BEND) * (normals - _canonical_normals() @ turn(face).T)
-    table[:, 6:8] = motion
+    if motion is not None:
+        table[:, 6:8] = motion
     table[:, 8:10] = _facing(face, areas, normals)[:, None]
     table[:, 10] = 1.0
     out = table[one.landmark]
     out[:, 8:10] *= one.edges
     spread = openness(points)
-    rims = bands(points, np.float32(EDGE_PX) * spread)
-    for (where, n), start, apart in zip(one.rims, _starts(), spread, strict=True):
+    rims = bands(points, np.float32(edge_px) * spread)
+    for (where, n), start, apart in zip(one.rims, _starts()[0], spread, strict=True):
         out[where.start : where.start + n, :3] = rims[0, start : start + n]
         out[where.start + n : where.stop, :3] = rims[1, start : start + n]
         out[where.start + n : where.stop, 10] = apart
-    return out, facemesh.skin_triangles()[towards > 0]
+    return out, facemesh.skin_triangles()[areas[2] > 0]
 
 
 def bands(points: Landmarks, widths_px: facemesh.Array) -> facemesh.Array:
     """(2, m, 3): all contours moved out and in by half of each one's width along its normals,
     so that a mask drawn over the band fades across the edge."""
     index, before, after, group = _neighbours()
-    loop = points[index]
-    along = points[after, :2] - points[before, :2]
-    along /= np.maximum(np.sqrt((along * along).sum(axis=1, keepdims=True)), 1e-6)
-    normal = np.stack([along[:, 1], -along[:, 0]], axis=1)
-    starts = list(_starts())
-    counts = np.diff([*starts, len(index)])
-    centre = np.add.reduceat(loop[:, :2], starts, axis=0) / counts[:, None]
+    starts, counts = _starts()
+    flat = np.ascontiguousarray(points[:, :2].T)
+    loop = np.take(flat, index, axis=1)
+    along = np.take(flat, after, axis=1) - np.take(flat, before, axis=1)
+    along /= np.maximum(np.sqrt(along[0] * along[0] + along[1] * along[1]), np.float32(1e-6))
+    centre = np.add.reduceat(loop, starts, axis=1) / counts
     # Outwards whichever way round the contour runs.
-    sides = np.add.reduceat(((loop[:, :2] - centre[group]) * normal).sum(axis=1), starts)
-    half = widths_px / 2 * np.where(sides < 0, -1, 1)
-    out = np.stack([loop, loop])
-    out[0, :, :2] += normal * half[group, None]
-    out[1, :, :2] -= normal * half[group, None]
-    return np.asarray(out, np.float32)
+    away = loop - np.take(centre, group, axis=1)
+    sides = np.add.reduceat(away[0] * along[1] - away[1] * along[0], starts)
+    half = np.take(np.where(sides < 0, widths_px * -0.5, widths_px * 0.5), group)
+    out = np.empty((2, len(index), 3), np.float32)
+    out[:] = np.take(points, index, axis=0)
+    shift = along * half
+    out[0, :, 0] += shift[1]
+    out[0, :, 1] -= shift[0]
+    out[1, :, 0] -= shift[1]
+    out[1, :, 1] += shift[0]
+    return out
 
 
 @cache
@@ -145,9 +150,10 @@ def _neighbours() -> tuple[facemesh.Triangles, ...]:
 
 
 @cache
-def _starts() -> tuple[int, ...]:
-    """Where each contour begins in `_neighbours`."""
-    return tuple(np.cumsum([0, *(len(contour) for contour, _, _ in _CONTOURS[:-1])]).tolist())
+def _starts() -> tuple[facemesh.Triangles, facemesh.Array]:
+    """Where each contour begins in `_neighbours`, and how many landmarks it has."""
+    counts = [len(contour) for contour, _, _ in _CONTOURS]
+    return freeze(np.cumsum([0, *counts[:-1]])), freeze(np.array(counts, np.float32))
 
 
 def facing(face: Face) -> facemesh.Array:
@@ -162,14 +168,16 @@ def _facing(face: Face, areas: facemesh.Array, normals: facemesh.Array) -> facem
     A profile's edge isn't a cut-out. Near the oval any triangle counts, further in the smooth
     normal does, and a nose seen from the front stays whole: its far side ends on the cheek.
     """
-    size = np.sqrt((areas * areas).sum(axis=1))
-    towards = np.append(areas[:, 2] / np.maximum(size, 1e-9), 1.0)
-    rim, inside = towards[_triangles_at()].min(axis=1), normals[:, 2]
-    ahead = np.clip((-float(turn(face)[2, 2]) - 0.6) / 0.25, 0.0, 1.0)
-    inside = inside + (1.0 - inside) * _near_nose() * ahead
-    deep = _rise(2 * RIM_IOD)
-    least = rim + (inside - rim) * deep
-    return np.asarray(np.clip((least - TURNED) / (FACING - TURNED), 0.0, 1.0), np.float32)
+    at, starts = _corners()
+    size = np.sqrt((areas * areas).sum(axis=0))
+    towards = areas[2] / np.maximum(size, 1e-9)
+    rim, inside = np.ones(LANDMARK_COUNT, np.float32), normals[:, 2]
+    rim[: len(starts)] = np.minimum.reduceat(np.take(towards, at), starts)
+    ahead = min(max((-float(turn(face)[2, 2]) - 0.6) / 0.25, 0.0), 1.0)
+    inside = inside + (1.0 - inside) * (_near_nose() * np.float32(ahead))
+    least = rim + (inside - rim) * _rise(2 * RIM_IOD)
+    facing = (least - np.float32(TURNED)) * np.float32(1.0 / (FACING - TURNED))
+    return np.minimum(np.maximum(facing, 0.0), 1.0)
 
 
 @cache
@@ -181,14 +189,13 @@ def _near_nose() -> facemesh.Array:
 
 
 @cache
-def _triangles_at() -> facemesh.Triangles:
-    """(478, most): the triangles at each landmark, filled up with one that isn't there."""
+def _corners() -> tuple[facemesh.Triangles, facemesh.Triangles]:
+    """The triangles at each landmark but the irises, which come last and have none: one landmark's
+    after the other's, and where each one's begin."""
     triangles = facemesh.skin_triangles()
-    at = [np.flatnonzero((triangles == i).any(axis=1)) for i in range(LANDMARK_COUNT)]
-    filled = np.full((LANDMARK_COUNT, max(map(len, at))), len(triangles), np.uint32)
-    for row, some in zip(filled, at, strict=True):
-        row[: len(some)] = some
-    return freeze(filled)
+    at = [np.flatnonzero((triangles == i).any(axis=1)) for i in range(triangles.max() + 1)]
+    starts = np.cumsum([0, *map(len, at[:-1])])
+    return freeze(np.concatenate(at)), freeze(starts)
 
 
 def turn(face: Face) -> facemesh.Array:
@@ -200,12 +207,13 @@ def turn(face: Face) -> facemesh.Array:
 def openness(points: Landmarks) -> facemesh.Array:
     """(4,) of outer lips (always 1), inner lips, right and left lids: 0 shut, 1 open."""
     index, _, after, group = _neighbours()
-    starts = list(_starts())
-    first = points[index[starts], :2][group]
-    here, there = points[index, :2] - first, points[after, :2] - first
-    area = np.abs(np.add.reduceat(here[:, 0] * there[:, 1] - here[:, 1] * there[:, 0], starts)) / 2
-    span = np.maximum.reduceat(here, starts) - np.minimum.reduceat(here, starts)
-    width = np.maximum(1.0, np.hypot(span[:, 0], span[:, 1]))
+    starts, _ = _starts()
+    flat = np.ascontiguousarray(points[:, :2].T)
+    first = np.take(flat, np.take(index[starts], group), axis=1)
+    here, there = np.take(flat, index, axis=1) - first, np.take(flat, after, axis=1) - first
+    area = np.abs(np.add.reduceat(here[0] * there[1] - here[1] * there[0], starts)) / 2
+    span = np.maximum.reduceat(here, starts, axis=1) - np.minimum.reduceat(here, starts, axis=1)
+    width = np.maximum(1.0, np.hypot(span[0], span[1]))
     apart_px = np.clip(area / width / 2.0, 0.0, 1.0)  # a mean gap of two pixels
     # The lids of a closed eye never quite meet in the landmarks.
     t = np.clip((area / width**2 - SHUT) / (OPEN - SHUT), 0.0, 1.0)
@@ -230,62 +238,70 @@ def _upright() -> npt.NDArray[np.bool_]:
     """(triangles,) False where the mean face folds under itself."""
     shape = c.canonical().vertices
     outwards = shape[facemesh.skin_triangles()].mean(axis=1) - np.array([0.0, 0.45, 0.9])
-    sides = np.sign((_areas(shape) * outwards).sum(axis=1))
+    sides = np.sign((_areas(shape) * outwards.T).sum(axis=0))
     return freeze(sides == np.median(sides))
 
 
 @cache
-def _shares() -> tuple[facemesh.Triangles, facemesh.Array]:
-    """(478, 1, most) each: the triangles at each landmark and their shares in its normal.
+def _shares() -> facemesh.Array:
+    """Of each triangle in `_corners`, its share in the normal of the landmark it lies at.
 
     Triangles that the mean face folds under its ears take no part.
     """
-    at = _triangles_at()
-    share = np.append(_upright(), False)[at].astype(np.float32)
-    share /= np.maximum(1e-9, share.sum(axis=1, keepdims=True))
-    return at, freeze(share[:, None])
+    at, starts = _corners()
+    share = _upright()[at].astype(np.float32)
+    whole = np.maximum(1e-9, np.add.reduceat(share, starts))
+    return freeze(share / np.repeat(whole, np.diff([*starts, len(at)])))
 
 
 @cache
-def _joined() -> facemesh.Array:
-    """(478, 478): how each landmark's normal is smoothed with those beside it."""
+def _joined() -> tuple[facemesh.Triangles, facemesh.Triangles, facemesh.Array]:
+    """How each landmark's normal is smoothed with those beside it, the irises left out: the
+    landmarks asked, where each one's begin, and their shares."""
     triangles = facemesh.skin_triangles()
-    joined = np.eye(LANDMARK_COUNT)
+    joined = np.eye(triangles.max() + 1)
     for i in range(3):
         joined[triangles[:, i], triangles[:, (i + 1) % 3]] = 0.5
         joined[triangles[:, (i + 1) % 3], triangles[:, i]] = 0.5
     joined /= joined.sum(axis=1, keepdims=True)
-    return freeze(np.ascontiguousarray(joined, np.float32))
+    row, beside = np.nonzero(joined)
+    starts = np.searchsorted(row, np.arange(len(joined)))
+    return freeze(beside), freeze(starts), freeze(joined[row, beside].astype(np.float32))
 
 
 def _areas(points: facemesh.Array) -> facemesh.Array:
-    """(triangles, 3): the normal of each triangle, as long as twice its area."""
-    a, b, d = (points[corner] for corner in facemesh.skin_triangles().T)
-    u, v = b - a, d - a
-    return np.stack(
-        [
-            u[:, 1] * v[:, 2] - u[:, 2] * v[:, 1],
-            u[:, 2] * v[:, 0] - u[:, 0] * v[:, 2],
-            u[:, 0] * v[:, 1] - u[:, 1] * v[:, 0],
-        ],
-        axis=1,
-    )
+    """(3, triangles): the normal of each triangle, as long as twice its area."""
+    corners = np.take(np.ascontiguousarray(points.T), _columns(), axis=1)
+    u, v = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    areas = np.empty_like(u)
+    for i, (j, k) in enumerate(((1, 2), (2, 0), (0, 1))):
+        np.subtract(u[j] * v[k], u[k] * v[j], out=areas[i])
+    return areas
+
+
+@cache
+def _columns() -> facemesh.Triangles:
+    """(3, triangles): the landmarks of the triangles, corner by corner."""
+    return freeze(np.ascontiguousarray(facemesh.skin_triangles().T))
 
 
 def _normals(areas: facemesh.Array) -> facemesh.Array:
     """(478, 3) smooth normals out of the face, given its triangles' `_areas`."""
-    at, share = _shares()
-    normals = _joined() @ np.matmul(share, np.append(areas, areas[:1], axis=0)[at])[:, 0]
-    length = np.sqrt((normals * normals).sum(axis=1, keepdims=True))
-    return np.asarray(normals * (_outward() / np.maximum(length, 1e-9)), np.float32)
+    at, starts = _corners()
+    normals = np.add.reduceat(np.take(areas, at, axis=1) * _shares(), starts, axis=1)
+    beside, starts, share = _joined()
+    normals = np.add.reduceat(np.take(normals, beside, axis=1) * share, starts, axis=1)
+    length = np.sqrt((normals * normals).sum(axis=0))
+    out = np.zeros((LANDMARK_COUNT, 3), np.float32)
+    np.multiply(normals.T, (_outward() / np.maximum(length, 1e-9))[:, None], out=out[: len(length)])
+    return out
 
 
 @cache
 def _outward() -> np.float32:
     """The sign that makes normals of the mesh's triangles point out of the face."""
-    at, share = _shares()
-    areas = _areas(c.canonical().vertices)
-    nose = share[4, 0] @ np.append(areas, areas[:1], axis=0)[at[4]]
+    at, starts = _corners()
+    nose = (_areas(c.canonical().vertices)[:, at] * _shares())[:, starts[4] : starts[5]].sum(axis=1)
     return np.float32(-1.0 if nose[2] > 0 else 1.0)  # the camera is at -z
 
 

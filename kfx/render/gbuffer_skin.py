@@ -75,13 +75,10 @@ in float v_ring;
     + _HERE
     + """
 float covered() {  // whole well inside the mesh, then as far as there is skin
-    float found = 1.0;
-    // A loop of one turn or none: llvmpipe runs both sides of an if.
-    for (int once = v_coverage < 1.0 ? 1 : 0; once > 0; once--) {
-        ivec2 at = ivec2(gl_FragCoord.xy);
-        vec3 seen = 0.5 * (texelFetch(plate, at, 0).rgb + texelFetch(plate, at + 1, 0).rgb);
-        found = v_ring * skin_here(seen, v_own);
-    }
+    // No branch: llvmpipe runs both sides of an if, and a loop of one turn twice.
+    ivec2 at = ivec2(gl_FragCoord.xy * texel - 0.25);
+    vec3 seen = 0.5 * (texelFetch(plate, at, 0).rgb + texelFetch(plate, at + 1, 0).rgb);
+    float found = v_ring * skin_here(seen, v_own);
     return mix(found, 1.0, v_coverage);
 }
 """
@@ -125,24 +122,34 @@ def triangles() -> facemesh.Triangles:
 
 def with_rings(face: Face, vertices: facemesh.Array) -> tuple[facemesh.Array, facemesh.Array]:
     """`gbuffer_mesh.drawn`'s vertices with the rings', and ``rim`` (n, 3) of all."""
-    oval = vertices[_OVAL]  # the first vertices are the landmarks
-    out = _outwards(oval[:, :2])
+    count = len(vertices)
+    out = np.empty((count + _COUNT, vertices.shape[1]), np.float32)
+    rim = np.zeros((count + _COUNT, 3), np.float32)
+    out[:count], rim[:count, :2] = vertices, vertices[:, :2]
+    oval = np.take(vertices, _OVAL, axis=0)  # the first vertices are the landmarks
+    way = _outwards(oval[:, :2])
+    far, shares = _far()
+    rings = out[count:].reshape(len(RINGS), len(_OVAL), -1)
+    rings[:] = oval
+    iod = np.float32(face.iod)
+    rings[..., :2] += way * (far * iod)
+    rings[..., 2] += far[..., 0] * (np.float32(0.5) * iod)
+    rings[..., 3:5] += way * (far * np.float32([ROUND, -ROUND]))
+    rings[..., 8:10] = shares
+    rim[count:].reshape(len(RINGS), len(_OVAL), 3)[..., :2] = oval[:, :2]
+    rim[count:, 2] = 1.0
+    return out, rim
+
+
+@cache
+def _far() -> tuple[facemesh.Array, facemesh.Array]:
+    """(rings, 1, 1) distance of each ring in iod; (rings, 36, 2) what of it may be covered."""
+    far = np.array([distance for distance, _ in RINGS], np.float32)
     shares = layout().edges[-_COUNT:].reshape(len(RINGS), len(_OVAL), 2)
-    rings = np.tile(oval, (len(RINGS), 1)).reshape(len(RINGS), len(_OVAL), -1)
-    for ring, (distance, _), share in zip(rings, RINGS, shares, strict=True):
-        ring[:, :2] += out * np.float32(distance * face.iod)
-        ring[:, 2] += np.float32(0.5 * distance * face.iod)
-        ring[:, 3:5] += out * np.float32([1, -1]) * np.float32(ROUND * distance)
-        ring[:, 8:10] = share
-    rim = np.zeros((len(vertices) + _COUNT, 3), np.float32)
-    rim[:-_COUNT, :2] = vertices[:, :2]
-    rim[-_COUNT:, :2] = np.tile(oval[:, :2], (len(RINGS), 1))
-    rim[-_COUNT:, 2] = 1.0
-    return np.concatenate([vertices, rings.reshape(_COUNT, -1)]), rim
+    return freeze(far[:, None, None]), freeze(shares)
 
 
 def _outwards(points: facemesh.Array) -> facemesh.Array:
     out = points - points.mean(axis=0)
-    return np.asarray(
-        out / np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6), np.float32
-    )
+    length = np.sqrt((out * out).sum(axis=1, keepdims=True))
+    return np.asarray(out / np.maximum(length, 1e-6), np.float32)

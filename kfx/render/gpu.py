@@ -147,10 +147,12 @@ class Gpu:
         *,
         viewport: Box | None = None,
         quad: bool = False,
+        triangles: int = 1,
     ) -> None:
         """Run a program over the whole target, or its `viewport`, or only over one box of it.
 
-        `quad` draws the four corners of a strip instead of one triangle that covers all.
+        `quad` draws the four corners of a strip instead of one triangle that covers all, or as
+        many as a vertex shader makes of it.
         """
         framebuffer.use()
         framebuffer.viewport = viewport or (0, 0, *framebuffer.size)
@@ -158,7 +160,7 @@ class Gpu:
         if quad:
             array.render(moderngl.TRIANGLE_STRIP, vertices=4)
         else:
-            array.render(moderngl.TRIANGLES, vertices=3)
+            array.render(moderngl.TRIANGLES, vertices=3 * triangles)
         framebuffer.scissor = None
 
     def upload(self, texture: moderngl.Texture, pixels: Pixels, staging: Pixels) -> None:

@@ -1,7 +1,8 @@
 """Reads ISF shader files without GL: what they ask for, in which passes, with what knobs.
 
 kfx's own additions stand under the header's key ``KFX``: ``region`` ("frame", "face" or "eyes":
-where the shader changes the picture at most) with ``margin_iod`` around it, ``reach_iod`` (it reads
+where the shader changes the picture at most) with ``margin_iod`` around it and, for a face,
+``eyes_iod`` around its eyes (where a profile's light goes on), ``reach_iod`` (it reads
 inputImage no further than that from where it may draw, so the rest needn't be kept), ``edge``
 ("skin": its face images go on over forehead, ears and throat, see `gbuffer_skin`), ``pointwise``
 (true: its earlier passes don't read inputImage, so that it may be joined to the pass before), and
@@ -12,8 +13,14 @@ a ``TEXT`` which it is made of (`lettering`): ``line`` (a line of at most ``MAX`
 distance field), ``list`` (at most ``ITEMS`` of ``WORDS``, or numbers ``MIN`` to ``MAX``), ``font``
 (the file that lines are set in); a float input of the name ``kfx_quality`` (0.5..1) says how finely
 to draw, so that inner passes can be smaller (``floor($WIDTH/2.0*$kfx_quality)``) and loops shorter
-where the machine is too slow; an IMPORTED image may have ``"FILTER": "nearest"`` or ``"WRAP":
-"repeat"``, a pass the former: its target is read so.
+where the machine is too slow; one of the name ``kfx_scale`` says that the face images are read by
+position, not by pixel: they and inner passes (``floor($WIDTH*$kfx_scale)``) are half the size (0.5)
+where all faces are large, else as large as the picture (1); an IMPORTED image may have
+``"FILTER": "nearest"`` or ``"WRAP": "repeat"``, a pass the former: its target is read so. A pass
+may have a ``WHERE``, a channel of an earlier target whose texels stand for tiles of the picture
+(``"zones.g"``): where it is 0 the pass draws nothing. The picture stays as it was there, and what
+other passes draw, as one file may have several such passes without a target for different tiles;
+a target is empty. Software renderers, which can't skip a branch, gain most by it.
 """
 
 from __future__ import annotations
@@ -51,6 +58,7 @@ class Pass:
     persistent: bool = False
     nearest: bool = False
     reach_iod: float | None = None
+    where: str | None = None  # "target.channel" that tells in which tiles it draws
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +106,7 @@ class Shader:
     passes: tuple[Pass, ...] = (Pass(),)
     region: str = "frame"
     margin_iod: float = 0.0
+    eyes_iod: float = 0.0
     reach_iod: float | None = None  # how far round where it draws it reads the picture, if told
     edge: str = EDGES[0]
     pointwise: bool = False  # the passes before the last one don't read inputImage
@@ -125,6 +134,11 @@ class Shader:
     def face_images(self) -> tuple[str, ...]:
         """The parts of the face G-buffer that it asks for."""
         return tuple(name for name in self.images if name in FACE_IMAGES)
+
+    @property
+    def coarse(self) -> bool:
+        """Whether its face images may be smaller than the picture."""
+        return "kfx_scale" in self.types
 
     @property
     def cubes(self) -> tuple[str, ...]:
@@ -170,8 +184,9 @@ def load(path: Path) -> Shader:
     region = own.get("region", "frame")
     if region not in REGIONS:
         raise KfxError(f"{path}: KFX region: {region!r} is none of {', '.join(REGIONS)}")
-    margin, reach = own.get("margin_iod", 0.0), own.get("reach_iod")
-    for key, value in (("margin_iod", margin), ("reach_iod", 0.0 if reach is None else reach)):
+    margin, eyes, reach = (own.get(f"{key}_iod") for key in ("margin", "eyes", "reach"))
+    for key, value in (("margin_iod", margin), ("eyes_iod", eyes), ("reach_iod", reach)):
+        value = 0.0 if value is None else value
         if isinstance(value, bool) or not isinstance(value, int | float):
             raise KfxError(f"{path}: KFX {key}: {value!r} is no number")
     edge = own.get("edge", EDGES[0])
@@ -200,7 +215,8 @@ def load(path: Path) -> Shader:
         imported=_imported(path, header.get("IMPORTED") or {}, found.warnings),
         passes=passes,
         region=region,
-        margin_iod=float(margin),
+        margin_iod=float(margin or 0.0),
+        eyes_iod=float(eyes or 0.0),
         edge=edge,
         reach_iod=None if reach is None else float(reach),
         pointwise=len(passes) == 1 or is_true(own.get("pointwise")),
@@ -271,6 +287,14 @@ def _passes(path: Path, header: Mapping[str, Any], found: isf_inputs.Inputs) -> 
             if unknown:
                 raise KfxError(f"{path}: PASSES[{i}] {side.upper()}: no input ${min(unknown)}")
         passes.append(one)
+    for i, one in enumerate(passes):
+        known = {before.target for before in passes[:i]}
+        name, _, channel = (one.where or "").partition(".")
+        if one.where and (name not in known or channel not in tuple("rgba")):
+            raise KfxError(
+                f"{path}: PASSES[{i}] WHERE: {one.where!r} is no TARGET of a pass before with one"
+                " of .r .g .b .a"
+            )
     return _with_buffers(tuple(passes) or (Pass(),), header.get(_BUFFERS))
 
 
@@ -294,6 +318,7 @@ def _pass(entry: Mapping[str, Any]) -> Pass:
         persistent=is_true(entry.get("PERSISTENT")),
         nearest=entry.get("FILTER") == "nearest",
         reach_iod=reach,
+        where=text("WHERE"),
     )
 
 

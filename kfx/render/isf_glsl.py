@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from kfx.errors import KfxError
 from kfx.render import isf_builtins, isf_constants, isf_tidy
-from kfx.render.isf_reads import MOVES, own_pixel_pattern
+from kfx.render.isf_reads import MOVES, own_pixel_pattern, size_pattern
 
 if TYPE_CHECKING:
     from kfx.render.isf import Shader
@@ -92,6 +92,38 @@ void isf_vertShaderInit() {
     gl_Position = vec4(isf_FragNormCoord * 2.0 - 1.0, 0.0, 1.0);
 }
 """
+# What can be drawn as one rectangle is, for at edges llvmpipe draws some pixels twice: the lower
+# left tile of equal runs, one above the other, is two triangles over all of them, any other tile
+# lies outside of everything.
+_TILES = """
+uniform sampler2D kfx_where;
+out vec2 isf_FragNormCoord;
+bool kfx_drawn(ivec2 at) { return texelFetch(kfx_where, at, 0).%s > 0.0; }
+bool kfx_starts(ivec2 at) { return kfx_drawn(at) && (at.x == 0 || !kfx_drawn(at - ivec2(1, 0))); }
+int kfx_end(ivec2 at, int many) {
+    for (at.x++; at.x < many && kfx_drawn(at);) at.x++;
+    return at.x;
+}
+void isf_vertShaderInit() {
+    ivec2 many = textureSize(kfx_where, 0);
+    int tile = gl_VertexID / 6, corner = gl_VertexID %% 6;
+    ivec2 low = ivec2(tile %% many.x, tile / many.x), high = low + 1, below = low - ivec2(0, 1);
+    bool starts = kfx_starts(low);
+    if (starts) {
+        high.x = kfx_end(low, many.x);
+        starts = low.y == 0 || !kfx_starts(below) || kfx_end(below, many.x) != high.x;
+    }
+    if (starts)
+        for (ivec2 up = ivec2(low.x, high.y); up.y < many.y; up.y++) {
+            if (!kfx_starts(up) || kfx_end(up, many.x) != high.x) break;
+            high.y++;
+        }
+    corner = corner < 3 ? corner : 6 - corner;
+    ivec2 at = ivec2((corner & 1) == 1 ? high.x : low.x, corner > 1 ? high.y : low.y);
+    isf_FragNormCoord = vec2(at) / vec2(many);
+    gl_Position = starts ? vec4(isf_FragNormCoord * 2.0 - 1.0, 0.0, 1.0) : vec4(2.0, 2.0, 2.0, 1.0);
+}
+"""
 HISTORY = """
 uniform sampler2D history;
 uniform vec4 kfx_history_grid;  // columns, rows, where the newest is, how many there are
@@ -131,12 +163,13 @@ _BUTTON = re.compile(r"\biMouse\s*\.\s*(zw|z|w)\b")  # Shadertoy's mouse has but
 
 
 def stages(
-    shader: Shader, index: int, *, blended: bool, in_place: bool = False
+    shader: Shader, index: int, *, blended: bool, in_place: bool = False, whole: bool = False
 ) -> tuple[str, str | None]:
     """The fragment shader of a pass, and its vertex shader where that isn't the usual one.
 
     With `blended` it draws onto the canvas by `kfx_mix`; `in_place`, what it reads there at its
-    own pixel is what it draws over, for which the driver needs `FETCH`.
+    own pixel is what it draws over, for which the driver needs `FETCH`. `whole` says that the
+    picture it reads is as large as what it draws.
     """
     body, extensions = _tidied(
         shader, shader.body, shader.path, shader.first_line, _FRAGMENT_MACROS, "isf_FragColor"
@@ -149,6 +182,8 @@ def stages(
         body = _COORD.sub("kfx_coord", body)
     here = [name for name in map(isf_tidy.name, shader.samplers) if name not in shader.cubes]
     below = below_of(shader)
+    if whole and blended:
+        body = size_pattern(below).sub(_as_large, body)
     for name in here:
         if in_place and name == below:
             body = own_pixel_pattern(name).sub(_PLATE, body)
@@ -205,6 +240,11 @@ def stages(
     return text, _vertex(shader, index, shared)
 
 
+def _as_large(size: re.Match[str]) -> str:
+    """RENDERSIZE in place of a picture's size; a sampler that is only measured counts as read."""
+    return "RENDERSIZE" if size[0].startswith("IMG") else "ivec2(RENDERSIZE)"
+
+
 def _named_main(shader: Shader, body: str) -> str:
     """The body with another name for its ``main``, which may have comments between its words."""
     found = list(_MAIN.finditer(isf_tidy.blank(body)))
@@ -224,7 +264,8 @@ def _vertex(shader: Shader, index: int, shared: Mapping[str, str]) -> str | None
 
     The one that came with the file draws the four corners of a quad, any other one triangle.
     """
-    if shader.vertex is None and not shared:
+    where = shader.passes[index].where
+    if shader.vertex is None and not (shared or where):
         return None
     body, extensions = "void main() { isf_vertShaderInit(); }", ()
     if shader.vertex is not None:
@@ -234,7 +275,9 @@ def _vertex(shader: Shader, index: int, shared: Mapping[str, str]) -> str | None
         f"#line {_OURS}",
         _UNIFORMS,
         _mix(shader),
-        _CORNERS % ("gl_VertexID & 1, gl_VertexID >> 1" if shader.vertex else _TRIANGLE),
+        _TILES % where.partition(".")[2]
+        if where
+        else _CORNERS % ("gl_VertexID & 1, gl_VertexID >> 1" if shader.vertex else _TRIANGLE),
         _FUNCTIONS % {"lod": "Lod"},
         *_declarations(shader, index),
         *(f"flat out vec4 {name};" for name in shared),

@@ -16,7 +16,7 @@ from kfx.params import MIX, SEED, Bool, Choice, File, Float, Int, Knob, Listed, 
 
 FACE_IMAGES = ("faceUV", "faceNormal", "faceMotion", "faceParts", "faceData")
 HOST_IMAGES = ("inputImage", "startImage", *FACE_IMAGES, "personMatte")
-HOST_FLOATS = ("beat", "bar", "energy", "iod", "kfx_quality")
+HOST_FLOATS = ("beat", "bar", "energy", "iod", "kfx_quality", "kfx_scale")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".cube")
 FONTS = (".ttf", ".otf", ".ttc")
 MOST_PIXELS = 16384.0  # of a version 1 point, which counts in pixels

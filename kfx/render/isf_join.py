@@ -58,6 +58,7 @@ def can_lead(shader: Shader) -> bool:
         shader.kind == "filter"
         and not (shader.events or shader.audio or shader.cubes or shader.knob_names)
         and shader.passes[-1].target is None
+        and shader.passes[-1].where is None
         and "gl_Position" not in shader.vertex_text
         and _can_be_renamed(shader)
     )
@@ -139,6 +140,7 @@ def join(shaders: Sequence[Shader]) -> Shader:
         passes=(*passes, first.passes[-1]),
         vertex_text=corners,
         margin_iod=max(shader.margin_iod for shader in shaders),
+        eyes_iod=max(shader.eyes_iod for shader in shaders),
     )
 
 

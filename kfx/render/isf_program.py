@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +12,7 @@ from kfx.errors import KfxError
 from kfx.render import isf_glsl, isf_tidy
 from kfx.render.gpu import Box, Gpu
 from kfx.render.isf import Shader
+from kfx.render.isf_areas import leaves_gaps, scaled
 from kfx.render.isf_history import History
 from kfx.render.isf_images import Images, Loaded
 from kfx.render.isf_reads import reads_own_pixel
@@ -37,6 +37,7 @@ class _Run:
     still: bool = False  # draws the same as long as its uniforms and files stay the same
     drawn: tuple[Any, ...] | None = None  # what it was drawn from last
     in_place: bool = False  # reads the picture by drawing over it
+    where: str | None = None  # the target that tells in which tiles it draws
     known: dict[str, Any] = field(default_factory=dict)  # the uniforms' values on the GPU
 
     def set(self, key: str, uniform: moderngl.Uniform, value: Any) -> None:
@@ -62,11 +63,12 @@ class Program:
     ) -> None:
         """`values` are those of the first frame, if they are known.
 
-        `in_place` lets a full-frame pass that reads the picture at its own pixel draw over it,
-        where the driver can: that costs llvmpipe half of what reading a texture does.
+        `in_place` lets a pass that reads the picture at its own pixel draw over it, where the
+        driver can: that costs llvmpipe half of what reading a texture does.
         """
         self.shader = shader
-        in_place = in_place and shader.region == "frame" and gpu.software
+        in_place = in_place and gpu.software
+        self._whole = in_place and shader.region == "frame"  # the picture is as large as all drawn
         self._fetches = in_place and isf_glsl.FETCH in gpu.ctx.extensions
         self._gpu = gpu
         self._size = size
@@ -83,7 +85,7 @@ class Program:
         self._keys = {name: key for key, name in shader.knob_names.items()}
         self._event_keys = [self._keys.get(name, name) for name in shader.events]
         self._nearest = {one.target for one in shader.passes if one.nearest}
-        self._gaps = _leaves_gaps(shader)
+        self._gaps = leaves_gaps(shader)
         self._apart = bool(shader.passes[-1].target) or self._gaps
         self._choices = [(name, self._keys.get(name, name)) for name in sorted(shader.choices)]
         self._variants: dict[tuple[Any, ...], list[_Run]] = {}
@@ -102,7 +104,7 @@ class Program:
 
     def draws_over(self, values: Mapping[str, Any]) -> bool:
         """Whether `draw` with `values` is best given ``inputImage`` itself as its target."""
-        return self._variant(values)[-1].in_place
+        return all(run.in_place for run in self._variant(values) if run.target is None)
 
     def reads_of(self, boxes: Sequence[Box], values: Mapping[str, Any]) -> Sequence[Box] | None:
         """Where the picture is read if it is drawn within `boxes`; None: perhaps anywhere."""
@@ -111,7 +113,7 @@ class Program:
         reach = 0.0 if own and shader.kind == "filter" else shader.reach_iod
         if reach is None or len(shader.passes) > 1 or self._history is not None or self._apart:
             return None
-        return _scaled(boxes, self._size, self._size, reach * values.get("iod", 0.0))
+        return scaled(boxes, self._size, self._size, reach * values.get("iod", 0.0))
 
     def reset(self) -> None:
         """A cut: the next frame is drawn as if it were the first."""
@@ -168,7 +170,8 @@ class Program:
             images = {**images, "history": self._history.texture}
             own["kfx_history_grid"] = self._history.grid
         self._runs = self._variant(values)
-        if self._runs[-1].in_place and images["inputImage"] is not target:
+        keeps = any(run.in_place or run.where for run in self._runs if run.target is None)
+        if keeps and boxes is None and images["inputImage"] is not target:
             self._gpu.copy(images["inputImage"], target)
         self._targets.fit(values)
         self._targets.begin()
@@ -176,10 +179,10 @@ class Program:
             picture = self._targets.write(run.target) if run.target else self._stage or target
             if run.still and not _changed(run, picture, values):
                 continue
-            if self._gaps:
+            if self._gaps or (run.where and run.target):
                 self._gpu.target(picture).clear(0.0, 0.0, 0.0, 0.0)
             reach = run.reach_iod * values.get("iod", 0.0)
-            within = _scaled(boxes, self._size, picture.size, reach) if run.boxed else None
+            within = scaled(boxes, self._size, picture.size, reach) if run.boxed else None
             self._draw_run(run, picture, images, values, own, within)
             if run.target:
                 self._targets.wrote(run.target)
@@ -218,7 +221,11 @@ class Program:
             run.set(key, uniform, size if key == "RENDERSIZE" else own[key])
         framebuffer = gpu.target(target)
         for box in boxes if boxes is not None else (None,):
-            gpu.fill(run.array, framebuffer, box, quad=run.quad)
+            if run.where:
+                width, height = self._targets.textures[run.where].size
+                gpu.fill(run.array, framebuffer, box, triangles=2 * width * height)
+            else:
+                gpu.fill(run.array, framebuffer, box, quad=run.quad)
 
     def _with_events(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """An event that stays true is true for one frame: it must fall before it fires again."""
@@ -252,8 +259,8 @@ class Program:
         try:
             for i, one in enumerate(shader.passes):
                 # An earlier pass without a target would only be drawn over by the last one.
-                if one.target or i == last:
-                    runs.append(self._compile(shader, i, last=i == last))
+                if one.target or one.where or i == last:
+                    runs.append(self._compile(shader, i, last=not one.target or i == last))
         except KfxError:
             self.release()
             raise
@@ -275,13 +282,19 @@ class Program:
     def _compile_as(
         self, shader: Shader, index: int, *, blended: bool, in_place: bool = False
     ) -> _Run:
-        source, vertex = isf_glsl.stages(shader, index, blended=blended, in_place=in_place)
+        source, vertex = isf_glsl.stages(
+            shader, index, blended=blended, in_place=in_place, whole=self._whole
+        )
         try:
             program = self._gpu.program(source, vertex=vertex)
         except Exception as error:  # moderngl raises its own Error, drivers word it freely
             raise KfxError(isf_glsl.readable(shader, str(error))) from error
         names = {isf_tidy.name(name): name for name in shader.samplers}
+        where = shader.passes[index].where
+        if where:
+            names["kfx_where"] = where = where.partition(".")[0]
         run = self._run(program, shader.passes[index].target, names)
+        run.where = where
         run.quad = shader.vertex is not None
         run.in_place = in_place
         return run
@@ -326,8 +339,10 @@ class Program:
                     doubled.add(run.target)
                 written.add(run.target)
         self._targets.plan(doubled, emptied)
-        runs[-1].boxed = not self._apart
-        for run in reversed(runs[:-1]):
+        for run in reversed(runs):
+            if run.target is None or run is runs[-1]:
+                run.boxed = not self._apart
+                continue
             readers = [one for one in runs if run.target in {name for _, name, _ in one.images}]
             shader = self.shader
             reach = next(p.reach_iod for p in shader.passes if p.target == run.target)
@@ -368,29 +383,3 @@ def _changed(run: _Run, target: moderngl.Texture, values: Mapping[str, Any]) -> 
     changed = run.drawn != now
     run.drawn = now
     return changed
-
-
-def _leaves_gaps(shader: Shader) -> bool:
-    """Whether the last pass may leave pixels undrawn, which then have nothing to be mixed."""
-    moves = shader.vertex is not None and "gl_Position" in isf_tidy.words(shader.vertex_text)
-    return moves or "discard" in isf_tidy.words(shader.body)
-
-
-def _scaled(
-    boxes: Sequence[Box] | None,
-    frame: tuple[int, int],
-    size: tuple[int, int],
-    reach_px: float = 0.0,
-) -> Sequence[Box] | None:
-    """The boxes of the frame in the pixels of another target, with what is read around them."""
-    if boxes is None or (size == frame and not reach_px):
-        return boxes
-    scaled, more = [], math.ceil(reach_px)
-    for x, y, width, height in boxes:
-        x, y, width, height = x - more, y - more, width + 2 * more, height + 2 * more
-        left, low = x * size[0] // frame[0] - 1, y * size[1] // frame[1] - 1
-        right = -(-(x + width) * size[0] // frame[0]) + 1
-        top = -(-(y + height) * size[1] // frame[1]) + 1
-        left, low = max(0, left), max(0, low)
-        scaled.append((left, low, min(right, size[0]) - left, min(top, size[1]) - low))
-    return scaled

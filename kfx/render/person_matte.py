@@ -151,6 +151,7 @@ class PersonMatte:
         self._small: dict[str, moderngl.Texture] = {}
         self.image = gpu.ctx.texture(size, 1, dtype="f1")
         self.image.swizzle = "RRRR"
+        self._filled = np.full(TILES[::-1], -2.0, np.float32)  # what plain tiles of it were drawn
         head = f"#define RADIUS {RADIUS}\n#define EPSILON {EPSILON}\n#define CONTRAST {CONTRAST}\n"
         self._programs = {
             name: gpu.program(head + text, vertex=_VERTEX)
@@ -193,11 +194,14 @@ class PersonMatte:
         plain = _plain_tiles(small)
         # Averaging a tile's lines needs those of its neighbours.
         near = cv2.dilate((plain < 0).astype(np.uint8), np.ones((3, 3), np.uint8)) > 0
-        groups = [_runs(np.where(plain < 0, np.float32(np.nan), plain))]
+        same = (plain < 0) | (plain == self._filled)  # the image still has it
+        self._filled = plain
+        groups = [_runs(np.where(same, np.float32(np.nan), plain))]
         groups += [
             _runs(np.where(mask, np.float32(-1), np.float32(np.nan))) for mask in (plain < 0, near)
         ]
-        self._tiles.write(np.concatenate(groups))
+        if any(map(len, groups)):
+            self._tiles.write(np.concatenate(groups))
         filled, mixed, fitted = (6 * len(group) for group in groups)
         target = self._gpu.target(self.image)
         if mixed:

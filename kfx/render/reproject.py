@@ -85,7 +85,7 @@ class Vertices:
 
 def vertices(face: Face, around: Rings = ()) -> Vertices:
     """The vertices of a face, with rings around it for what goes on beyond."""
-    table, skin = mesh.drawn(face, np.zeros((478, 2), np.float32), bend=False)
+    table, skin = mesh.drawn(face, bend=False)
     points, coverage, opened = table[:, :3], table[:, 8], table[:, 10]
     if around:  # what faces away, under what doesn't: or there are holes before the ears
         skin = facemesh.skin_triangles()

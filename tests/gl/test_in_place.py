@@ -1,10 +1,13 @@
 """What is drawn over a picture in place is what is drawn from a copy of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from kfx import effects, presets
 from kfx.engine.look.chain import Chain
+from kfx.render import facemesh, isf_glsl
 from kfx.render.gpu import Gpu
 from kfx.render.isf import load
 from kfx.render.isf_glsl import FETCH
@@ -153,10 +156,11 @@ def test_a_warp_that_fails_leaves_the_picture(gpu, monkeypatch):
     assert (read(gpu, canvas) == PIXELS).all()
 
 
-@pytest.mark.parametrize("name", ["iris_nova", "iridescent", "nebula_skin", "power_veins"])
+@pytest.mark.parametrize("name", ["iris_nova", "power_veins", "wireframe"])
 @pytest.mark.parametrize("iod", [60, 110])
 def test_looks_read_no_further_than_they_say(gpu, monkeypatch, name, iod):
     """With a part of the plate kept they draw what they draw with all of it."""
+    monkeypatch.setattr(isf_glsl, "FETCH", "none")  # as on a driver that can't draw in place
     face = face_at(96, 50, iod=iod, shape=smiling(0.5))
     limits = []
     told = Program.reads_of
@@ -175,3 +179,46 @@ def test_looks_read_no_further_than_they_say(gpu, monkeypatch, name, iod):
     assert limits[0], "it says how far it reads"
     assert (part == whole).all()
     assert (part != PIXELS).any()
+
+
+CAST = [face_at(60, 50, 30), face_at(104, 56, 38, slot=1), face_at(150, 48, 26, slot=2)]
+FACE_LOOKS = ["chrome_skin", "decal_uv", "eye_glow", "hologram", "iridescent", "nebula_skin"]
+
+
+@pytest.mark.parametrize("name", [*FACE_LOOKS, "power_veins", "wireframe"])
+def test_faces_that_overlap_are_the_same_in_place(fetching, monkeypatch, name):
+    """Their boxes do as well: what was drawn over twice would be changed twice."""
+    tick = replace(tick_of(frame_of(PIXELS), CAST, 0.0), beat=4.5)
+    shown = []
+    for there in (True, False):
+        if not there:
+            monkeypatch.setattr(isf_glsl, "FETCH", "none")
+        with Chain(fetching, presets.alone(effects.find(name)), SIZE) as chain:
+            shown.append(np.array(chain.render(tick)).astype(int))
+            program, values = next(iter(chain.programs.values())), {"kfx_mix": 1.0}
+            assert program.draws_over(values) == there
+    assert np.abs(shown[0] - shown[1]).max() <= 1
+    assert np.abs(shown[0] - PIXELS).max() > 8, "it shows"
+
+
+def test_boxes_apart_cover_the_same_and_nothing_twice():
+    random = np.random.default_rng(4)
+    for _ in range(50):
+        boxes = [(*map(int, random.integers(0, 60, 2)), *map(int, random.integers(1, 40, 2)))
+                 for _ in range(5)]  # fmt: skip
+        asked, drawn = np.zeros((100, 100), int), np.zeros((100, 100), int)
+        for some, grid in ((boxes, asked), (facemesh.apart(boxes), drawn)):
+            for x, y, width, height in some:
+                grid[y : y + height, x : x + width] += 1
+        assert (drawn == (asked > 0)).all()
+
+
+def test_a_box_of_a_face_holds_so_much_round_its_eyes():
+    face, size = face_at(200, 150, 40), (400, 300)
+    plain = facemesh.region_boxes(face, "face", 0.1, size)[0]
+    (box,) = facemesh.region_boxes(face, "face", 0.1, size, 1.0)
+    assert facemesh.region_boxes(face, "face", 0.1, size, 0.1) == [plain]
+    for eye in facemesh.region_boxes(face, "eyes", 1.0, size):
+        assert facemesh.union([box, eye]) == box
+    assert box[2] > plain[2]
+    assert box[1] == plain[1], "and no more below"

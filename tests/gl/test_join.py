@@ -137,7 +137,7 @@ def test_own_looks_join_without_a_difference(gpu):
             n
             for n in names
             if (one := effects.find(n).source).region == own.region
-            and one.edge == own.edge
+            and (one.edge, one.coarse) == (own.edge, own.coarse)
             and isf_join.can_lead(one)
         ]
         for leader in leaders[:3]:

@@ -129,3 +129,29 @@ def test_a_shader_reads_the_matte_in_r_and_a(gpu, tmp_path):
     assert shown[180, 10, 0] == 0
     assert (shown[..., 2] == 255).all()
     assert without[..., 0].max() == 0
+
+
+def test_what_it_drew_before_leaves_nothing_behind(gpu):
+    """Tiles that keep their value aren't drawn again; all others are."""
+    pixels, _ = scene()
+    texture = gpu.acquire(SIZE)
+    gpu.upload(texture, pixels, np.empty_like(pixels))
+    person = PersonMatte(gpu, SIZE)
+    places = [
+        (0.3, 0.2),
+        (0.7, 0.35),
+        (0.7, 0.35),
+        (-1.0, 0.0),
+        (-1.0, 0.0),
+        (0.5, 0.3),
+        (0.3, 0.2),
+    ]
+    mattes = [freeze((disc(SMALL, x, y, 0.12) * 255).astype(np.uint8)) for x, y in places]
+    mattes += [freeze(np.full((144, 256), 255, np.uint8)), None]
+    for matte in mattes:
+        image = person.draw(matte, (), texture)
+        data = gpu.target(image).read(components=1)
+        again = np.frombuffer(data, np.uint8).reshape(SIZE[1], SIZE[0])[::-1] / 255.0
+        assert (again == drawn(gpu, pixels, matte)).all()
+    person.release()
+    gpu.release(texture)

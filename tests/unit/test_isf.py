@@ -140,6 +140,7 @@ def test_images_are_the_hosts_or_files(tmp_path):
         ({"KFX": {"history": {"height": "tall"}}}, "history height: 'tall' is outside"),
         ({"KFX": 3}, "KFX: 3 is no object"),
         ({"KFX": {"margin_iod": "wide"}}, "KFX margin_iod: 'wide' is no number"),
+        ({"KFX": {"eyes_iod": True}}, "KFX eyes_iod: True is no number"),
         ({"KFX": {"reach_iod": True}}, "KFX reach_iod: True is no number"),
         ({"IMPORTED": {"t": {"PATH": "a\0b"}}}, "IMPORTED t: .*no path"),
         ({"IMPORTED": {"t": {"PATH": "a" * 9999}}}, "IMPORTED t: .*no path"),

@@ -15,17 +15,17 @@ from kfx.engine.look.motions import Motions, moved
 from kfx.engine.look.nets import NetLayer, wants_person
 from kfx.engine.look.plan import Moving, Plan, Step, compile_plan, loosened, reads_matte, shader_of
 from kfx.engine.look.quality import full
-from kfx.engine.look.routing import routed
+from kfx.engine.look.routing import boxes_of, routed
 from kfx.engine.look.step_images import StepImages
 from kfx.engine.look.warping import Warping
 from kfx.neural.opening import opened
 from kfx.neural.worker import Inline, Pace
 from kfx.params import Value
 from kfx.presets import Preset
-from kfx.render import facemesh, isf_join
+from kfx.render import isf_join
 from kfx.render.gbuffer import NAMES as DRAWN
-from kfx.render.gpu import Box, Gpu, PixelPool
-from kfx.render.isf_program import Program, automatic_values
+from kfx.render.gpu import Gpu, PixelPool
+from kfx.render.isf_program import Program
 from kfx.types import Face, Landmarks, Pixels, Tick, freeze
 
 
@@ -129,7 +129,7 @@ class Chain:
             yield
             program = self.programs[step.links[0][0]]
             faces = routed(self.shown, step.slots, self.knobs.names)
-            values = self._moment(tick, faces) | self._uniforms[step.links[0][0]]
+            values = self._moment(tick, faces, step) | self._uniforms[step.links[0][0]]
             program.draw(self._spare, self._images(self._canvas, step), values)
         self.reset()
 
@@ -263,7 +263,7 @@ class Chain:
                 beside = True
             with self.care.trying(unit, self._settle):
                 faces = routed(self.shown, step.slots, self.knobs.names)
-                values = self._moment(tick, faces) | self._uniforms[place]
+                values = self._moment(tick, faces, step) | self._uniforms[place]
                 if step.kind == "boxes":
                     self._draw_boxes(program, step, faces, values)
                 elif program.draws_over(values):
@@ -367,13 +367,14 @@ class Chain:
     def _draw_boxes(
         self, program: Program, step: Step, faces: tuple[Face, ...], values: dict[str, Any]
     ) -> None:
-        shader = program.shader
-        boxes: list[Box] = []
-        for face in faces:
-            boxes += facemesh.region_boxes(face, shader.region, shader.margin_iod, self.size)
-        if boxes or program.remembers:
-            with self._gpu.undone(self._canvas, self._spare, program.reads_of(boxes, values)):
-                program.draw(self._canvas, self._images(self._spare, step), values, boxes)
+        boxes = boxes_of(program.shader, faces, self.size)
+        if not (boxes or program.remembers):
+            return
+        if program.draws_over(values):
+            program.draw(self._canvas, self._images(self._canvas, step), values, boxes)
+            return
+        with self._gpu.undone(self._canvas, self._spare, program.reads_of(boxes, values)):
+            program.draw(self._canvas, self._images(self._spare, step), values, boxes)
 
     def _images(
         self, canvas: moderngl.Texture, step: Step | None = None
@@ -381,16 +382,10 @@ class Chain:
         assert self._beside is not None
         return self._beside.of(canvas, *([step.buffer] if step else []))
 
-    def _moment(self, tick: Tick, faces: tuple[Face, ...]) -> dict[str, Any]:
+    def _moment(self, tick: Tick, faces: tuple[Face, ...], step: Step) -> dict[str, Any]:
         """The uniforms that no knob gives."""
-        return {
-            **automatic_values(tick.index, tick.time, tick.dt),
-            "beat": tick.beat,
-            "bar": tick.bar,
-            "energy": tick.energy,
-            "kfx_quality": self._quality(),
-            "iod": max((face.iod for face in faces), default=0.0),
-        }
+        assert self._beside is not None
+        return {"kfx_quality": self._quality(), **self._beside.moment(tick, faces, step.buffer)}
 
     def read(self) -> Pixels:
         """The last third of `render`: the picture comes back from the GPU."""

@@ -36,9 +36,10 @@ class Step:
         return self.links[0][1].slots
 
     @property
-    def buffer(self) -> tuple[tuple[int | str, ...], str]:
+    def buffer(self) -> tuple[tuple[int | str, ...], str, bool]:
         """The face G-buffer that a shader step reads, see `kfx.engine.look.routing.Key`."""
-        return self.slots, self.links[0][1].effect.source.edge
+        first = self.links[0][1].effect.source
+        return self.slots, first.edge, first.coarse
 
     @property
     def text(self) -> str:
@@ -53,7 +54,9 @@ class Step:
             return f"{names}: a net on {where}, {first.path.name}"
         region = {"face": "faces", "eyes": "eyes"}.get(first.region, "")
         where = "over the full frame" if self.kind == "frame" else f"in place, {region} only"
-        before = [f"{p.target} {_size_text(p)}" for p in first.passes[:-1]]
+        if first.passes[-1].where:
+            where = where.replace("full frame", "frame") + ", in the tiles where it shows"
+        before = [f"{p.target} {_size_text(p)}" for p in first.passes[:-1] if p.target]
         small = f", after {', '.join(before)}" if before else ""
         joined = "one pass" if len(self.links) > 1 else "a pass"
         return f"{names}: {joined} {where}{small}"
@@ -189,7 +192,7 @@ def _joins(step: Step, link: Link) -> bool:
         return False
     first, shader = step.links[0][1].effect.source, link.effect.source
     return (
-        (first.region, first.edge) == (shader.region, shader.edge)
+        (first.region, first.edge, first.coarse) == (shader.region, shader.edge, shader.coarse)
         and isf_join.can_lead(first)
         and isf_join.can_follow(shader)
     )

@@ -11,13 +11,15 @@ from kfx.presets import Link
 from kfx.render import facemesh
 from kfx.render.gbuffer import GBuffer
 from kfx.render.gpu import Box, Gpu
+from kfx.render.isf import Shader
 from kfx.types import Face, Tick
 
 Slots = tuple[int | str, ...]
 """As a preset names them; empty for everybody."""
-Key = tuple[Slots, str]
-"""Whom a face G-buffer shows, and where their faces end: see `kfx.render.isf.EDGES`."""
-EVERYBODY: Key = (), "mesh"
+Key = tuple[Slots, str, bool]
+"""Whom a face G-buffer shows, where their faces end (see `kfx.render.isf.EDGES`), and whether it
+may be coarse."""
+EVERYBODY: Key = (), "mesh", False
 
 
 def routed(faces: Iterable[Face], slots: Slots, names: Mapping[int, str]) -> tuple[Face, ...]:
@@ -32,6 +34,19 @@ def resolved(slots: Slots, names: Mapping[int, str]) -> frozenset[int]:
     """The numbers of `slots`."""
     found = (slot_of(one, names) for one in slots)
     return frozenset(one for one in found if one is not None)
+
+
+def boxes_of(shader: Shader, faces: Iterable[Face], size: tuple[int, int]) -> list[Box]:
+    """Where a shader of faces or eyes draws, nowhere twice."""
+    return facemesh.apart(
+        [
+            box
+            for face in faces
+            for box in facemesh.region_boxes(
+                face, shader.region, shader.margin_iod, size, shader.eyes_iod
+            )
+        ]
+    )
 
 
 class Buffers:
@@ -49,17 +64,18 @@ class Buffers:
         """`links` are the shaders to draw; `aov` images are drawn whole, of everybody."""
         self._size = size
         self._aov = aov
-        self._boxes: dict[Key, list[tuple[str, float]]] = {}
+        self._boxes: dict[Key, list[tuple[str, float, float]]] = {}
         wanted: dict[Key, dict[str, None]] = {EVERYBODY: dict.fromkeys(aov)} if aov else {}
         for link in links:
             shader = link.effect.source
             if shader.face_images:
-                key = link.slots, shader.edge
+                key = link.slots, shader.edge, shader.coarse
                 wanted.setdefault(key, {}).update(dict.fromkeys(shader.face_images))
                 region = "face" if shader.region == "frame" else shader.region
-                self._boxes.setdefault(key, []).append((region, shader.margin_iod))
+                where = region, shader.margin_iod, shader.eyes_iod
+                self._boxes.setdefault(key, []).append(where)
         self._all = {
-            key: GBuffer(gpu, size, images, occluded=occluded, edge=key[1])
+            key: GBuffer(gpu, size, images, occluded=occluded, edge=key[1], coarse=key[2])
             for key, images in wanted.items()
         }
 
@@ -67,6 +83,11 @@ class Buffers:
         """The textures by name."""
         found = self._all.get(key)
         return found.images if found is not None else {}
+
+    def scale(self, key: Key) -> float:
+        """How wide the images are, as a share of the picture's width."""
+        found = self._all.get(key)
+        return found.scale if found is not None else 1.0
 
     def draw(
         self,
@@ -101,10 +122,10 @@ class Buffers:
         """Where the shaders of a G-buffer read."""
         asked = list(self._boxes.get(key, ()))
         if self._aov and key == EVERYBODY:
-            asked.append(("face", 0.0))
+            asked.append(("face", 0.0, 0.0))
         return [
             box
             for face in faces
-            for region, margin in asked
-            for box in facemesh.region_boxes(face, region, margin, self._size)
+            for region, margin, eyes in asked
+            for box in facemesh.region_boxes(face, region, margin, self._size, eyes)
         ]

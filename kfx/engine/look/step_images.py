@@ -11,6 +11,7 @@ from kfx.engine.look.routing import EVERYBODY, Buffers, Key
 from kfx.presets import Link
 from kfx.render.gpu import Gpu
 from kfx.render.hand_matte import HandMatte
+from kfx.render.isf_program import automatic_values
 from kfx.render.person_matte import PersonMatte
 from kfx.render.still import Scene
 from kfx.types import Face, Sound, Tick
@@ -66,6 +67,17 @@ class StepImages:
         if self._person is not None:
             matte = scene.matte if scene is not None and scene.whole else tick.matte
             self._person.draw(matte, shown, canvas)
+
+    def moment(self, tick: Tick, faces: Sequence[Face], key: Key) -> dict[str, Any]:
+        """The uniforms that tell a step, whose G-buffer is `key`, of the tick and its `faces`."""
+        return {
+            **automatic_values(tick.index, tick.time, tick.dt),
+            "beat": tick.beat,
+            "bar": tick.bar,
+            "energy": tick.energy,
+            "kfx_scale": 1.0 if self._buffers is None else self._buffers.scale(key),
+            "iod": max((face.iod for face in faces), default=0.0),
+        }
 
     def of(self, canvas: moderngl.Texture, key: Key = EVERYBODY) -> dict[str, Any]:
         """Textures by name, for a step whose G-buffer is `key`; ``inputImage`` is `canvas`.

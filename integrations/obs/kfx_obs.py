@@ -33,6 +33,8 @@ KNOWN_OBS = range(28, 33)
 RGBA = 6  # enum video_format, the same in all of them
 HOLD_S = 2.0  # the last picture stays this long when kfx is gone, then the source is empty
 RETRY_S = 0.5
+END_S = 20.0  # for a clean end of kfx
+LIST_S = 3.0  # that OBS's page waits for the names of the presets
 SILENT_S = 5.0  # kfx says something every second; after this long it is stuck or gone
 MEDIA = "ffmpeg_source"  # scripts in Python can't define a source; this one takes our pictures
 HOTKEYS = {
@@ -109,6 +111,7 @@ class State:
     settings = Settings()
     feed = None
     kfx = None
+    listing = None
     log = None
     hotkeys = None
     loaded = False
@@ -205,28 +208,60 @@ def preset_names():
     """Of the running kfx, otherwise of the one that would be started, otherwise what is set."""
     names = ask("GET", "/presets", timeout=0.3)[1]
     if not names:
-        words = [*shlex.split(State.settings.command, posix=os.name != "nt"), "list", "presets"]
-        with contextlib.suppress(OSError, subprocess.SubprocessError, ValueError):
-            told = subprocess.run(
-                words,
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=3,
-                check=True,
-                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
-            ).stdout.decode("utf-8", "replace")
-            names = [line.split()[0] for line in told.splitlines() if line.strip()]
+        command, last = State.settings.command, State.listing
+        if last is None or last.command != command or not last.is_alive():
+            known = last.names if last is not None and last.command == command else []
+            State.listing = last = Listing(command, known)
+            last.start()
+        last.join(LIST_S)
+        names = last.names
     return names or [State.settings.preset]
 
 
+class Listing(threading.Thread):
+    """Asks a kfx that doesn't run for its presets, however long it takes to start.
+
+    OBS waits `LIST_S` for its page at most; what comes later is there the next time.
+    """
+
+    def __init__(self, command, known):
+        super().__init__(name="kfx-listing", daemon=True)
+        self.command = command
+        self.names = known
+        self.child = None
+        self.over = False
+
+    def run(self):
+        with contextlib.suppress(OSError, ValueError):
+            words = [*shlex.split(self.command, posix=os.name != "nt"), "list", "presets"]
+            self.child = subprocess.Popen(
+                words,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            )
+            if self.over:
+                self.child.kill()
+            told = self.child.communicate()[0].decode("utf-8", "replace")
+            if self.child.returncode == 0:
+                self.names = [line.split()[0] for line in told.splitlines() if line.strip()]
+
+    def stop(self):
+        self.over = True
+        if self.child is not None:
+            self.child.kill()
+        self.join()
+
+
 def stop_kfx():
-    """A clean end: kfx closes its recordings. It has five seconds."""
+    """A clean end: kfx closes its recordings. It has `END_S`."""
     child, State.kfx = State.kfx, None
     if child is None or child.poll() is not None:
         return
     child.terminate() if os.name == "nt" else child.send_signal(signal.SIGTERM)
     try:
-        child.wait(5)
+        child.wait(END_S)
     except subprocess.TimeoutExpired:
         child.kill()
         child.wait()
@@ -559,6 +594,9 @@ def script_save(settings):
 def script_unload():
     State.loaded = False
     stop_feed()
+    listing, State.listing = State.listing, None
+    if listing is not None:
+        listing.stop()
     stop_kfx()
     log, State.log = State.log, None
     if log is not None:

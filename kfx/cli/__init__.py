@@ -48,6 +48,19 @@ _EPILOG = """examples:
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line; argparse would put its usage before it, often a screenful."""
 
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Each command refuses what it doesn't know: only it can point to its own help."""
+        options, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            word = unknown[0].partition("=")[0]
+            known = [one for one in self._option_string_actions if one.startswith("--")]
+            near = get_close_matches(word, known, 1) if word.startswith("--") else []
+            hint = f"; did you mean {near[0]}?" if near else ""
+            self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
+        return options, unknown
+
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"kfx: {_clear(message)}; see {self.prog} --help\n")
 

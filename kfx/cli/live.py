@@ -46,7 +46,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_look_arguments(parser)
     common.add_size_argument(parser)
     parser.add_argument("--fps", help="frame rate to ask of a camera or the performer")
-    parser.add_argument("--seconds", type=float, metavar="N", help="stop after N seconds")
+    parser.add_argument(
+        "--seconds", type=float, metavar="N", help="stop N seconds after the first picture"
+    )
     parser.add_argument("--loop", action="store_true", help="start a file again at its end")
     parser.add_argument(
         "--mode",
@@ -65,8 +67,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--supervise",
         action="store_true",
-        help="run the engine in a process apart and replace it when it dies or hangs; virtual "
-        "cameras stay open meanwhile",
+        help="run the engine in a process apart and replace it when it dies or hangs: another one "
+        "stands by, in some 200 MB of memory; virtual cameras stay open meanwhile",
     )
     parser.add_argument(
         "--pin",
@@ -89,7 +91,7 @@ def run(options: argparse.Namespace) -> int:
     import sys
 
     from kfx import presets, sinks, sources
-    from kfx.errors import UsageError
+    from kfx.errors import KfxError, UsageError
     from kfx.sinks import landing
 
     size = common.size_of(options.size)
@@ -179,6 +181,9 @@ def run(options: argparse.Namespace) -> int:
         stats.save_report(report, options.report)
     if options.json:
         print(json.dumps(report, indent=2))
+    if not report["frames"]:
+        raise KfxError(f"{options.input}: the show ended before its first picture")
+    if options.json:
         return 0
     dropped = ", ".join(f"{name} {count}" for name, count in report["dropped_at"].items() if count)
     print(

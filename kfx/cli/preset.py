@@ -41,9 +41,8 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _new(options: argparse.Namespace) -> int:
-    from kfx import effects, presets
+    from kfx import effects, presets, writing
     from kfx.errors import KfxError, UsageError
-    from kfx.sinks import landing
 
     path = Path(options.file)
     if path.suffix != ".toml":
@@ -59,7 +58,7 @@ def _new(options: argparse.Namespace) -> int:
         text = f'version = {presets.VERSION}\ndoc = "{path.stem}"\n'
         text += "".join(_link_text(spec) for spec in specs)
     presets.read(text, str(path), path.stem)  # a file that a preset names may not be there
-    landing.write(str(path), text)
+    writing.write(str(path), text)
     print(f"wrote {path}")
     return 0
 

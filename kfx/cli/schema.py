@@ -19,15 +19,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
+    from kfx import writing
     from kfx.cli import common
     from kfx.presets.schema import schema
-    from kfx.sinks import landing
 
     common.check_new(options.out, force=options.force)
     text = json.dumps(schema(), indent=1, ensure_ascii=False)
     if options.out is None:
         print(text)
         return 0
-    landing.write(options.out, text + "\n")
+    writing.write(options.out, text + "\n")
     print(f"wrote {options.out}")
     return 0

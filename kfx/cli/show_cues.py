@@ -79,9 +79,8 @@ def _cues(options: argparse.Namespace) -> int:
 
 
 def _import(options: argparse.Namespace) -> int:
-    from kfx import shows
+    from kfx import shows, writing
     from kfx.shows import cue_csv
-    from kfx.sinks import landing
 
     if options.out is None:
         raise UsageError("--import: say where the show is to be written: -o new.toml")
@@ -98,6 +97,6 @@ def _import(options: argparse.Namespace) -> int:
     shows.read(text, options.file)
     made = cue_csv.into(text, cue_csv.read(sheet, options.sheet))
     show = shows.read(made, str(out))
-    landing.write(options.out, made)
+    writing.write(options.out, made)
     print(f"{out}: {len(show.cues)} cues")
     return 0

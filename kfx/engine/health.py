@@ -226,7 +226,7 @@ NEEDED = frozenset({"Python", "OpenGL", "MediaPipe", "FFmpeg", "ONNX"})
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Swallow what native libraries print to stderr, and Python's warnings."""
     keep = os.dup(2)
     null = os.open(os.devnull, os.O_WRONLY)
@@ -244,7 +244,7 @@ def _quiet() -> Iterator[None]:
 def examine(name: str) -> list[Check]:
     """Run one check of `CHECKS`; one that raises becomes a failed line."""
     try:
-        with _quiet():
+        with quiet():
             return CHECKS[name]()
     except Exception as error:  # isolation is the point
         text, _, remedy = (" ".join(str(error).split()) or type(error).__name__).rpartition("; ")

@@ -26,7 +26,7 @@ from kfx.engine.look.chain import Chain
 from kfx.engine.look.changes import resizes
 from kfx.engine.look.look import Look
 from kfx.engine.look.plan import compile_plan
-from kfx.engine.loop import lifeline
+from kfx.engine.loop import lifeline, ready_made
 from kfx.engine.loop.capture import Capture, Opener
 from kfx.engine.loop.deliver import End, Output, Outputs, is_recording
 from kfx.engine.loop.follow import Ahead, Exact, Follower, Trackers
@@ -43,8 +43,6 @@ from kfx.engine.takes.take_recorder import TakeRecorder
 from kfx.engine.ticks import Ticks
 from kfx.errors import KfxError, UsageError
 from kfx.presets import Preset
-from kfx.render.gpu import Gpu
-from kfx.tracking.tracker import Tracker
 from kfx.types import Frame, Sink, StreamInfo
 
 MODES: dict[str, str] = {
@@ -87,7 +85,7 @@ def run(
     ready: Callable[[Stats, list[Sink]], None] | None = None,
     stop: threading.Event | None = None,
 ) -> Stats:
-    """Run until `seconds` are over, the source has ended, `stop` is set, or Ctrl-C.
+    """Run until `seconds` of pictures are over, the source has ended, `stop` is set, or Ctrl-C.
 
     `mode` is one of `MODES`. `rate` sends so many pictures a second whatever the source gives;
     without it each frame is sent as soon as it is drawn. `govern` holds the rate by giving things
@@ -118,7 +116,7 @@ def run(
             live=True,
             overwrite=overwrite,
         )
-        gpu = stack.enter_context(Gpu())
+        gpu = stack.enter_context(ready_made.gpu())
         recorded = takes is not None or any(is_recording(spec) for spec in outputs)
         plan = compile_plan(preset)
         has_nets = any(link.effect.kind == "net" for step in plan.steps for _, link in step.links)
@@ -190,7 +188,7 @@ def run(
             or any(getattr(end.sink, "needs_blendshapes", False) for end in ends)
             or takes is not None
         )
-        faces_of = stack.enter_context(Tracker(tracker, blendshapes=shapes))
+        faces_of = stack.enter_context(ready_made.tracker(tracker, blendshapes=shapes))
         for slot, name in (pins or {}).items():
             faces_of.pin(slot, name)
         for chain in chains:
@@ -245,8 +243,7 @@ def run(
         capture.start()
         keeper.start()
         try:
-            until = None if seconds is None else stats.started + seconds
-            show.run(until=until, rate=rate)
+            show.run(seconds=seconds, rate=rate)
         except KeyboardInterrupt:
             pass  # the usual way to end a show: what was recorded is kept
         finally:

@@ -51,7 +51,7 @@ class Mailbox(Generic[T]):
                 return
             if len(self._values) >= self._depth:
                 if not self._newest:
-                    raise Overflow(f"{len(self._values)} frames wait and none leaves")
+                    raise Overflow(f"{len(self._values)} frames wait")
                 self._values.popleft()
                 self.dropped += 1
                 if self._on_drop:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Any
 
-from kfx import clock
+from kfx import clock, writing
 from kfx.engine.loop.times import Times, percentiles
-from kfx.sinks import landing
 from kfx.types import Face
 
 STAGES = ("read", "track", "render", "write")
-MOST_WARNINGS = 200  # different ones; a fault that words itself anew each time must not fill memory
+MOST_WARNINGS = 200  # the newest; a fault that words itself anew each time must not fill memory
+MOST_TOLD = 50 * MOST_WARNINGS  # after so many different ones what was told is forgotten
 
 __all__ = ["STAGES", "Stats", "percentiles", "save_report"]
 
@@ -51,6 +51,7 @@ class Stats:
     started: float = field(default_factory=clock.now)
     ended: float | None = None
     _sent: float | None = None
+    _told: set[str] = field(default_factory=set, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @contextmanager
@@ -82,10 +83,15 @@ class Stats:
             self.dropped[cause] = self.dropped.get(cause, 0) + count
 
     def warn(self, text: str) -> None:
-        """Note something for the user, once."""
+        """Note something for the user, once; after twelve hours of news still the newest."""
         with self._lock:
-            if text not in self.warnings and len(self.warnings) < MOST_WARNINGS:
-                self.warnings.append(text)
+            if text in self._told:
+                return
+            if len(self._told) >= MOST_TOLD:
+                self._told.clear()
+            self._told.add(text)
+            self.warnings.append(text)
+            del self.warnings[:-MOST_WARNINGS]
 
     def forget(self) -> None:
         """Stage times up to here were those of warming up."""
@@ -161,4 +167,4 @@ def _each(times: Mapping[str, Times], *, recent: bool = False) -> dict[str, dict
 
 def save_report(report: dict[str, Any], path: str) -> None:
     """Write a report beside its target and rename it: never half a file. Raises `KfxError`."""
-    landing.write(path, json.dumps(report, indent=2) + "\n")
+    writing.write(path, json.dumps(report, indent=2) + "\n")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
 import tomlkit
 from tomlkit.items import AoT, InlineTable, Table
 
-from kfx import assets
+from kfx import assets, writing
 from kfx.errors import KfxError
 from kfx.params import Choice, File, Knob, Value
 from kfx.presets import modulation
@@ -38,24 +36,7 @@ def save(preset: Preset, path: str | Path) -> None:
     text = written(preset, old, str(path))
     again = read(text, str(path), path.stem)
     assert again.chain == preset.chain, f"{path}: would be read as another preset"
-    replace_text(path, text)
-
-
-def replace_text(path: Path, text: str) -> None:
-    """Put `text` in the place of a file, whole or not at all, its rights kept. `KfxError`."""
-    path = path.resolve()  # a link stays one
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=path.suffix)
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8", newline="") as file:
-                file.write(text)
-            os.chmod(name, path.stat().st_mode if path.exists() else 0o644)
-            os.replace(name, path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise KfxError(f"{path}: {error.strerror or error}; may its folder be written?") from error
+    writing.write(path, text)
 
 
 def written(preset: Preset, old: str = "", place: str = "preset.toml") -> str:

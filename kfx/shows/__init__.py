@@ -28,6 +28,13 @@
     envelope = "kick"           # cue.kick in presets
     every_beats = 1
     until = "33:1"
+
+    [[cue]]
+    at = "41:1"
+    black = true                # or { beats = 4 }; also freeze and clean, until `live = true`
+
+As a blackout of a lighting desk, black stands over all later cues: looks change in the dark and are
+seen with `live`. ``kfx show check`` names the cues that nobody sees.
 """
 
 from __future__ import annotations

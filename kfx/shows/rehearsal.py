@@ -17,13 +17,17 @@ AFTER_S = 2.0  # played beyond the last cue where nobody says how long the song 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One cue as it fired: `frame` counts from 0 at the start of the song."""
+    """One cue as it fired: `frame` counts from 0 at the start of the song.
+
+    `unseen` is the mode of the output that hides what it does, "" where it is seen.
+    """
 
     cue: Cue
     bar_beat: str
     time_s: float
     timecode: str | None
     frame: int
+    unseen: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,16 @@ def rehearse(timeline: Timeline, fps: Fraction) -> Rehearsal:
                 problems.append(f"{cue.place}: it never fires")
             continue
         code = show.timecode_at(cue.time_s)
-        rows.append(Row(cue, bar_beat(show.grid, cue.time_s), cue.time_s, code, frame_of))
+        rows.append(
+            Row(
+                cue,
+                bar_beat(show.grid, cue.time_s),
+                cue.time_s,
+                code,
+                frame_of,
+                timeline.unseen(cue),
+            )
+        )
     return Rehearsal(tuple(rows), tuple(problems), timeline.notes, length_s)
 
 
@@ -67,7 +80,8 @@ def table(rehearsal: Rehearsal) -> str:
     for row in rehearsal.rows:
         clock = f"{int(row.time_s // 60)}:{row.time_s % 60:06.3f}"
         code = row.timecode or "-"
-        lines.append((row.bar_beat, clock, code, str(row.frame), row.cue.name or "-", row.cue.text))
+        said = f"{row.cue.text} [unseen: {row.unseen}]" if row.unseen else row.cue.text
+        lines.append((row.bar_beat, clock, code, str(row.frame), row.cue.name or "-", said))
     if all(line[2] == "-" for line in lines[1:]):
         lines = [(*line[:2], *line[3:]) for line in lines]
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]) - 1)]
@@ -97,6 +111,7 @@ def as_dict(rehearsal: Rehearsal) -> dict[str, object]:
                 "action": row.cue.text,
                 "preset": row.cue.preset,
                 "slots": list(row.cue.slots),
+                "unseen": row.unseen or None,
             }
             for row in rehearsal.rows
         ],

@@ -68,6 +68,11 @@ class Timeline:
             return "live"
         return self.held[last].mode
 
+    def unseen(self, cue: Cue) -> str:
+        """The mode of an earlier cue that hides what this one does; "" if it is seen."""
+        mode = self.mode_at(cue.time_s)
+        return mode if mode != "live" and cue.hold is None else ""
+
     def cues_between(self, after_s: float, until_s: float) -> tuple[Cue, ...]:
         """The cues in a stretch, its end included."""
         cues = self.show.cues
@@ -161,6 +166,7 @@ class _Builder:
         for part, end_s in zip(parts, ends, strict=True):
             self._part(part, end_s)
         self._modes()
+        self._unseen()
         self._flashes()
 
     def _preset(self, name: str, place: str) -> Preset | None:
@@ -279,6 +285,27 @@ class _Builder:
             length = cue.hold.seconds
             end_s = math.inf if length is None else cue.time_s + length
             self.held.append(Held(cue.time_s, end_s, mode, cue))
+
+    def _unseen(self) -> None:
+        """Cues under a mode that nobody ended: black in the last chorus, forgotten."""
+        grid = self.show.grid
+        for i, held in enumerate(self.held):
+            coming = self.held[i + 1].start_s if i + 1 < len(self.held) else math.inf
+            end_s = min(held.end_s, coming)
+            hidden = [
+                cue
+                for cue in self.show.cues
+                if held.start_s < cue.time_s < end_s and cue.hold is None
+            ]
+            if held.mode == "live" or not hidden:
+                continue
+            count = f"{len(hidden)} cues" if len(hidden) > 1 else "1 cue"
+            first = f"{hidden[0].place}, {hidden[0].text}"
+            until = "to the end" if end_s == math.inf else f"until {bar_beat(grid, end_s)}"
+            remedy = "add live = true to see " + ("them" if len(hidden) > 1 else "it")
+            self.notes.append(
+                f"{held.cue.place}: {held.mode} hides {count} {until} ({first}); {remedy}"
+            )
 
     def _flashes(self) -> None:
         """What would be unsafe to look at."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import secrets
 import shutil
@@ -10,43 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from kfx.errors import KfxError
+from kfx.writing import failure
 
-_ERRORS = {
-    errno.ENOSPC: "the disk is full; make room and begin again",
-    errno.EDQUOT: "the disk quota is used up; make room and begin again",
-    errno.EACCES: "may not be written; check the permissions of the folder",
-    errno.EPERM: "may not be written; check the permissions of the folder",
-    errno.EROFS: "lies on a read-only disk; write elsewhere",
-    errno.EEXIST: "a part of its path is a file, not a folder; choose another path",
-    errno.ENOTDIR: "a part of its path is a file, not a folder; choose another path",
-    errno.EFBIG: "grows larger than this disk's file system allows; write elsewhere",
-    errno.ENAMETOOLONG: "its name is too long; choose a shorter one",
-}
-
-
-def failure(spec: str, error: OSError | Exception) -> KfxError:
-    """What went wrong while writing `spec`, in words, with the remedy."""
-    number = getattr(error, "errno", None)
-    reason = getattr(error, "strerror", None) or str(error)
-    return KfxError(f"{spec}: " + _ERRORS.get(number or 0, f"can't be written ({reason})"))
+__all__ = ["Landing", "check_not_read", "exists", "failure", "nothing"]
 
 
 def exists(spec: str, what: str = "") -> KfxError:
     return KfxError(f"{spec}: {what + ' ' if what else ''}exists; add --force to replace it")
-
-
-def write(spec: str, text: str) -> None:
-    """A small text file, whole or not at all. Raises `KfxError`; asks nothing of what is there."""
-    place = Landing(spec, Path(spec))
-    try:
-        place.path.write_text(text, encoding="utf-8")
-        place.land()
-    except OSError as error:
-        place.discard()
-        raise failure(spec, error) from None
-    except BaseException:
-        place.discard()
-        raise
 
 
 def check_not_read(spec: str, *read: str | None) -> None:

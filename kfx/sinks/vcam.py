@@ -22,7 +22,7 @@ import numpy as np
 
 from kfx import clock
 from kfx.errors import KfxError
-from kfx.sinks import vcam_link
+from kfx.sinks import vcam_child, vcam_link
 from kfx.sinks.vcam_child import Child
 from kfx.types import Shot, StreamInfo
 
@@ -165,7 +165,7 @@ class VcamSink:
             child = self._loaded() or self._new_child()
         except OSError as error:
             return f"can't start its process: {error}"
-        self._child = child
+        self._child, told = child, False
         child.go(again=self._opened.is_set())
         try:
             peer = child.reach(self._closing)
@@ -176,6 +176,7 @@ class VcamSink:
                 peer.close()
                 self._refused = True
                 return f"{hello['error']}; {hello['remedy'] or _usual_remedy()}"
+            told = True  # whoever ends the talk tells the camera to close
             return self._talk(peer, hello) or child.last_words()
         except (OSError, EOFError):
             return child.last_words()
@@ -183,7 +184,7 @@ class VcamSink:
             if self._leaving:
                 child.forget()
             else:
-                child.end(gently=self._closing.is_set())
+                child.end(gently=told and self._closing.is_set())
             self._child = None
 
     def _loaded(self) -> Child | None:
@@ -255,7 +256,7 @@ class VcamSink:
             if self._peer is not None:
                 with contextlib.suppress(OSError):
                     self._peer.send_bytes(word)
-        self._thread.join(2.0)
+        self._thread.join(vcam_child.LAST_S)
         child = self._child
         if self._thread.is_alive() and child is not None and word:
             child.kill()

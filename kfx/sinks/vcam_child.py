@@ -14,7 +14,7 @@ from multiprocessing.connection import Connection
 from kfx.sinks import vcam_link
 
 START, AGAIN = b"g", b"a"  # the byte that a process waits for
-LAST_S = 1.0  # for a camera to close by itself
+LAST_S = 5.0  # for a camera to close by itself; a killed one may be left as its driver has it
 
 
 class Child:

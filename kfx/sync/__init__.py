@@ -100,9 +100,9 @@ def _open(spec: str, grid: Grid, start: float, on_fault: Callable[[str], None] |
         return _track(place, options, start)
     if kind == "ltc":
         return _ltc(place, options, on_fault)
+    if kind in ("mtc", "midi"):
+        return (_mtc if kind == "mtc" else _midi)(place, options, on_fault)
     opener = {
-        "mtc": _mtc,
-        "midi": _midi,
         "link": _link,
         "osc": _osc,
         "tap": _tap,
@@ -136,21 +136,21 @@ def _ltc(device: str, options: dict[str, Any], on_fault: Callable[[str], None] |
         raise
 
 
-def _mtc(port: str, options: dict[str, Any], grid: Grid) -> Source:
+def _mtc(port: str, options: dict[str, Any], on_fault: Callable[[str], None] | None) -> Source:
     from kfx.sync import ltc_time
     from kfx.sync.midi_in import MidiIn
     from kfx.sync.mtc import Mtc
 
     if "offset" in options:
         ltc_time.seconds_of(options["offset"], Fraction(30))
-    return MidiIn("mtc", port, Mtc(**options), "seconds")
+    return MidiIn("mtc", port, Mtc(**options), "seconds", on_fault)
 
 
-def _midi(port: str, options: dict[str, Any], grid: Grid) -> Source:
+def _midi(port: str, options: dict[str, Any], on_fault: Callable[[str], None] | None) -> Source:
     from kfx.sync.midi_clock import MidiClock
     from kfx.sync.midi_in import MidiIn
 
-    return MidiIn("midi", port, MidiClock(), "beats")
+    return MidiIn("midi", port, MidiClock(), "beats", on_fault)
 
 
 def _link(place: str, options: dict[str, Any], grid: Grid) -> Source:

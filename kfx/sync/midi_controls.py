@@ -8,12 +8,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 from kfx.errors import KfxError
-from kfx.sync import midi_map
-from kfx.sync.controls import Controls, Counts, Signals, whole_address
+from kfx.sync import midi_in, midi_map
+from kfx.sync.controls import Controls, Counts, Signals
+from kfx.sync.learned import Learned
 from kfx.sync.midi_map import Mapping
 
 NEAR = 2.5 / 127  # a knob that is so close has met the value
@@ -35,7 +36,7 @@ class MidiControls:
 
     Soft take-over: a knob moves nothing until it has met or passed the value, so that no value
     jumps when a preset was changed. `learn` maps the control that is moved next; with `path` what
-    is learned is written there.
+    is learned is written there. `learn` and `close` are those of `Learned`.
     """
 
     def __init__(
@@ -49,13 +50,18 @@ class MidiControls:
         on_learned: Callable[[Mapping], None] | None = None,
     ) -> None:
         self.counts = Counts()
-        self._controls, self._path = controls, path
+        self._controls = controls
         self._signals = signals or Signals()
         self._on_fault = on_fault or (lambda text: None)
         self._on_learned = on_learned or (lambda mapping: None)
-        self._mappings = tuple(mappings)
+        self._learned = Learned(
+            controls,
+            tuple(mappings),
+            save=partial(midi_map.save, path) if path is not None else None,
+            on_fault=self._on_fault,
+        )
+        self.learn, self.close = self._learned.learn, self._learned.close
         self._states: dict[Mapping, _State] = {}
-        self._learning = ""
         self._coarse: dict[tuple[int, int], int] = {}  # channel, number → coarse byte
         self._has_fine: set[tuple[int, int]] = set()
         self._told: set[str] = set()
@@ -63,26 +69,18 @@ class MidiControls:
 
     @property
     def mappings(self) -> tuple[Mapping, ...]:
-        return self._mappings
+        return self._learned.mappings
 
     @property
     def learning(self) -> str:
         """The address that waits for a control, "" for none."""
-        return self._learning
-
-    def learn(self, address: str) -> None:
-        """Map the control that is moved next to `address`; "" gives up.
-
-        ``/kfx/v1`` may be left out. Raises `KfxError` where there is no such address.
-        """
-        address = whole_address(self._controls, address)
-        with self._lock:
-            self._learning = address
+        return self._learned.learning
 
     def forget(self, address: str) -> None:
         """Take away all mappings of an address."""
         with self._lock:
-            self._keep([one for one in self._mappings if one.address != address])
+            known = self._learned.mappings
+            self._learned.keep(tuple(one for one in known if one.address != address))
 
     def message(self, data: bytes) -> None:
         """One MIDI message, status byte first. What is no control is passed over."""
@@ -101,10 +99,10 @@ class MidiControls:
         unit = value / (16383 if kind == "bend" else 127)
         self.counts.add("done")
         self._signals.put(f"midi.{name}", unit)
-        if self._learning and (kind != "note" or value > 0):
-            self._learn(name, channel, unit)
+        if (kind != "note" or value > 0) and (address := self._learned.taken()):
+            self._learn(Mapping(f"{name}@{channel}", address), unit)
             return
-        for one in self._mappings:
+        for one in self.mappings:
             if one.channel not in (None, channel):
                 continue
             if one.bits == 14 and kind == "cc":
@@ -114,18 +112,12 @@ class MidiControls:
             elif one.name == name:
                 self._press(one, value > 0) if one.toggle else self._move(one, unit)
 
-    def _learn(self, name: str, channel: int, unit: float) -> None:
-        address, self._learning = self._learning, ""
-        mapping = Mapping(f"{name}@{channel}", address)
-        self._controls.get(address)  # raises where there is nothing
-        self._keep([one for one in self._mappings if one.control != mapping.control] + [mapping])
+    def _learn(self, mapping: Mapping, unit: float) -> None:
+        self._controls.get(mapping.address)  # raises where there is nothing
+        others = (one for one in self.mappings if one.control != mapping.control)
+        self._learned.keep((*others, mapping))
         self._states[mapping] = _State(last=unit)  # it is known where the knob stands
         self._on_learned(mapping)
-
-    def _keep(self, mappings: Sequence[Mapping]) -> None:
-        self._mappings = tuple(mappings)
-        if self._path is not None:
-            midi_map.save(self._path, self._mappings)
 
     def _both(self, one: Mapping, channel: int, number: int, value: int) -> float | None:
         """The 14 bits of a control, once both bytes are there; a 7-bit sender has only one."""
@@ -193,11 +185,12 @@ def _event(data: bytes) -> tuple[int, str, int, int] | None:
     return (channel, "bend", 0, value * 128 + number) if kind == 0xE else None
 
 
-def open_port(port: str, take: MidiControls) -> Any:
+def open_port(
+    port: str, take: MidiControls, on_fault: Callable[[str], None] | None = None
+) -> midi_in.Port:
     """Open a MIDI input, by (a part of) its name or ``virtual``, for `take`; close what it gives.
 
-    Raises `KfxError` that names the ports there are.
+    `on_fault` hears that it was unplugged and that it is back. Raises `KfxError` that names the
+    ports there are.
     """
-    from kfx.sync import midi_in
-
-    return midi_in.open_port("midi", port, lambda message: take.message(bytes(message.bytes())))
+    return midi_in.Port("midi", port, lambda said: take.message(bytes(said.bytes())), on_fault)

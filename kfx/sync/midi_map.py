@@ -14,15 +14,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from kfx import writing
 from kfx.errors import KfxError
 
 TAKEOVERS = ("soft", "jump")
@@ -128,10 +127,4 @@ def save(path: str | Path, mappings: Iterable[Mapping]) -> None:
                 table[field.name] = value
         tables.append(table)
     document["map"] = tables
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".toml")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write(tomlkit.dumps(document))
-        os.replace(name, path)
-    except OSError as error:
-        raise KfxError(f"{path}: {error.strerror or error}; is its folder there?") from None
+    writing.write(path, tomlkit.dumps(document))

@@ -10,16 +10,16 @@ The map is a file of TOML, written by learning::
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-import threading
 import tomllib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from kfx import writing
 from kfx.errors import KfxError
-from kfx.sync.controls import PREFIX, Controls, whole_address
+from kfx.sync.controls import PREFIX, Controls
+from kfx.sync.learned import Learned
 
 MOST = 1024
 LONGEST = 256  # letters of an address
@@ -29,7 +29,8 @@ class OscControls:
     """`message` is one of an `Inbox`'s others: it takes addresses that aren't kfx's own.
 
     A number within 0..1 is a place in the parameter's range, a whole one above 1 is one of
-    0..127. `on_learned` gets the controller's address. Raises `KfxError` for a map with a fault.
+    0..127. `on_learned` gets the controller's address, `on_fault` what can't be written. `learn`
+    and `close` are those of `Learned`. Raises `KfxError` for a map with a fault.
     """
 
     def __init__(
@@ -38,31 +39,27 @@ class OscControls:
         *,
         path: str | Path | None = None,
         on_learned: Callable[[str], None] | None = None,
+        on_fault: Callable[[str], None] | None = None,
     ) -> None:
-        self._controls, self._path = controls, Path(path) if path is not None else None
+        self._controls = controls
         self._on_learned = on_learned or (lambda osc: None)
-        self._lock = threading.Lock()
-        self._learning = ""
-        self._map: dict[str, str] = load(self._path) if self._path is not None else {}
+        self._learned = Learned(
+            controls,
+            load(Path(path)) if path is not None else {},
+            save=partial(save, Path(path)) if path is not None else None,
+            on_fault=on_fault,
+        )
+        self.learn, self.close = self._learned.learn, self._learned.close
 
     @property
     def mappings(self) -> dict[str, str]:
         """The controller's address → what it moves."""
-        return dict(self._map)
-
-    def learn(self, address: str) -> None:
-        """Map the control that is moved next to `address`; "" gives up.
-
-        ``/kfx/v1`` may be left out. Raises `KfxError` where there is no such address.
-        """
-        address = whole_address(self._controls, address)
-        with self._lock:
-            self._learning = address
+        return dict(self._learned.mappings)
 
     def forget(self, address: str) -> None:
         """Nothing moves `address` any more."""
-        with self._lock:
-            self._keep({osc: to for osc, to in self._map.items() if to != address})
+        known = self._learned.mappings
+        self._learned.keep({osc: to for osc, to in known.items() if to != address})
 
     def message(self, osc: str, values: tuple[Any, ...], at: float) -> bool:
         """Whether this was a control that is mapped, or is now. Raises what setting raises."""
@@ -71,26 +68,20 @@ class OscControls:
         place = _place(values)
         if place is None:
             return False
-        with self._lock:
-            address, self._learning = self._learning, ""
-            if address and len(osc) <= LONGEST and len(self._map) < MOST:
-                self._keep({**self._map, osc: address})
-        if address:
+        known = self._learned.mappings
+        if address := self._learned.taken():
+            if len(osc) <= LONGEST and len(known) < MOST:
+                self._learned.keep({**known, osc: address})
             self._on_learned(osc)
             return True
-        known = self._map.get(osc)
-        if known is None:
+        if osc not in known:
             return False
-        if self._controls.get(f"{known}/norm") is None:  # an event: a button pressed
-            self._controls.set(known, place > 0.0, "osc")
+        address = known[osc]
+        if self._controls.get(f"{address}/norm") is None:  # an event: a button pressed
+            self._controls.set(address, place > 0.0, "osc")
         else:
-            self._controls.set(f"{known}/norm", place, "osc")
+            self._controls.set(f"{address}/norm", place, "osc")
         return True
-
-    def _keep(self, mappings: dict[str, str]) -> None:
-        self._map = mappings
-        if self._path is not None:
-            save(self._path, mappings)
 
 
 def _place(values: tuple[Any, ...]) -> float | None:
@@ -133,10 +124,4 @@ def save(path: Path, mappings: dict[str, str]) -> None:
         f"[[map]]\nosc = {json.dumps(osc)}\naddress = {json.dumps(address)}\n"
         for osc, address in mappings.items()
     ]
-    try:
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".toml")
-        with os.fdopen(handle, "w", encoding="utf-8", newline="\n") as file:
-            file.write("\n".join(tables))
-        os.replace(name, path)
-    except OSError as error:
-        raise KfxError(f"{path}: {error.strerror or error}; is its folder there?") from None
+    writing.write(path, "\n".join(tables))

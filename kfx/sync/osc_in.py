@@ -7,6 +7,7 @@
     /kfx/v1/panic                       the clean plate; never waits behind anything
     /kfx/v1/transport/time 12.5         where the song is
     /kfx/v1/osc/fader1 0.7              a signal that looks follow as ``osc.fader1``
+    /kfx/v1/face/in/jawOpen 0.7         expressions for `retarget`: see `kfx.sync.face_in`
 """
 
 from __future__ import annotations
@@ -21,8 +22,9 @@ from typing import Any
 
 from kfx import clock
 from kfx.errors import KfxError, UsageError
-from kfx.sync import osc_packet
+from kfx.sync import face_in, osc_packet
 from kfx.sync.controls import PREFIX, AllowList, Controls, Counts
+from kfx.sync.face_in import FaceIn
 from kfx.sync.osc_packet import Message
 
 LOOPBACK = "127.0.0.1"
@@ -30,10 +32,13 @@ RATE = 1000.0  # messages a second that are carried out; of more, the last one o
 BURST = 500
 MOST_WAITING = 2000  # addresses; what comes beyond is dropped and counted
 PANIC = f"{PREFIX}/panic"
+MOST_PLACES = 256  # whose faults are told
+MOST_KINDS = 4
 _WAIT_S = 0.25
 _LARGEST = 65536  # bytes of a packet
 _BUFFER = 4 << 20  # bytes asked of the system
 _PATTERN = re.compile(r"[?*\[{]")
+_VALUE = re.compile(r"""'[^']*'|"[^"]*"|[-+]?(\d[\d.e+-]*|\binf\b|\bnan\b)""")
 
 Other = Callable[[str, tuple[Any, ...], float], bool]
 """Address, values and monotonic time of a message; False if it isn't meant."""
@@ -55,32 +60,51 @@ class Inbox:
         controls: Controls,
         *,
         others: Sequence[Other] = (),
+        faces: FaceIn | None = None,
         on_fault: Callable[[str], None] | None = None,
     ) -> None:
-        """`others` are asked first: a transport, signals. `on_fault` hears each new error once."""
+        """`others` are asked first: a transport, signals. `faces` takes expressions as they come.
+
+        `on_fault` hears each kind of error of an address once, `MOST_KINDS` of them at most.
+        """
         self.counts = Counts()
         self._controls, self._others = controls, tuple(others)
+        self._faces = faces
         self._on_fault = on_fault or (lambda text: None)
-        self._told: set[str] = set()
+        self._told: dict[str, set[str]] = {}  # by sender and address
 
     def packet(self, data: bytes, by: str) -> list[Message]:
-        """The messages of a packet, none if it is malformed; a panic is carried out already."""
+        """The messages of a packet, none if it is malformed.
+
+        A panic is carried out already, and so are expressions: 52 a face and frame would wait
+        behind the limit on all others.
+        """
+        if self._faces is not None and self._faces.packet(data, clock.now()):
+            self.counts.add("done")
+            return []
         try:
             messages = osc_packet.read(data)
         except ValueError:
             self.counts.add("malformed")
             return []
-        panics = [one for one in messages if one.address == PANIC]
-        for one in panics:
-            self.carry_out(one, by)
-        return [one for one in messages if one.address != PANIC]
+        left = []
+        for one in messages:
+            if one.address == PANIC or self._shows_a_face(one.address):
+                self.carry_out(one, by)
+            else:
+                left.append(one)
+        return left
+
+    def _shows_a_face(self, address: str) -> bool:
+        return self._faces is not None and address.startswith(face_in.PREFIXES)
 
     def carry_out(self, message: Message, by: str) -> None:
         """Set what a message says. What can't be is counted and told once, never raised."""
         address, values = message
         try:
             at = clock.now()
-            if not any(other(address, values, at) for other in self._others):
+            face = self._faces is not None and self._faces.message(address, values, at)
+            if not face and not any(other(address, values, at) for other in self._others):
                 if _PATTERN.search(address):
                     self._several(address, values, by)
                 else:
@@ -88,11 +112,20 @@ class Inbox:
             self.counts.add("done")
         except Exception as error:  # a sender's fault is never the show's
             self.counts.add("refused")
-            place = f"{by}: {address[:120]}"
-            if place not in self._told and len(self._told) < 256:
-                self._told.add(place)
-                told = str(error) if isinstance(error, KfxError) else repr(error)
+            told = str(error) if isinstance(error, KfxError) else repr(error)
+            if self._is_new(f"{by}: {address[:120]}", told):
                 self._on_fault(f"{by}: {told}")
+
+    def _is_new(self, place: str, told: str) -> bool:
+        """Whether nobody has heard this of this place; another value makes no other fault."""
+        if place not in self._told and len(self._told) >= MOST_PLACES:
+            return False
+        kinds = self._told.setdefault(place, set())
+        kind = _VALUE.sub("…", told)
+        if kind in kinds or len(kinds) >= MOST_KINDS:
+            return False
+        kinds.add(kind)
+        return True
 
     def _several(self, pattern: str, values: tuple[Any, ...], by: str) -> None:
         norm = pattern.endswith("/norm")

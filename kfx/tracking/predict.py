@@ -8,6 +8,7 @@ and this part of it (a nod, the lips) is learned all the time from what came.
 
 from __future__ import annotations
 
+import copy
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -187,6 +188,17 @@ class Predictor:
         past.append((time_s, face))
         while len(past) > 2 and past[1][0] <= time_s - BACK * STEP_S:
             past.popleft()
+
+    def learned(self) -> Predictor:
+        """A copy that has learned from all that was added so far, to `predict` in another thread.
+
+        What is added here later isn't in it, and predicting by it takes a quarter of the time.
+        """
+        if len(self._past) > 1 and self._past[-1][1].found:
+            self._catch_up()
+        twin = copy.copy(self)
+        twin._past, twin._known = deque(self._past), deque(self._known)
+        return twin
 
     def predict(self, ahead_s: float) -> Face:
         """The face `ahead_s` later (0..0.1) than it was last added. Without a past: unchanged."""

@@ -3,7 +3,8 @@
 ``python -m tests.device.jack_midi mtc|midi SECONDS``: JSON rows of seconds heard, seconds of the
 song, lock, source and rate, one for every message, until it has followed for a while. ``python -m
 tests.device.jack_midi fader MAP``: the fader is learned for the grain of a film, then moved; the
-values it had.
+values it had. ``python -m tests.device.jack_midi unplugged``: a controller goes and comes back;
+what was told of it.
 """
 
 import json
@@ -18,6 +19,7 @@ from kfx.sync.controls import Signals
 from kfx.sync.grid import steady
 from kfx.sync.midi_clock import MidiClock
 from kfx.sync.midi_controls import MidiControls, open_port
+from kfx.sync.midi_in import Port
 from kfx.sync.mtc import Mtc
 from tests.desks import desk_of
 from tests.waiting import LONG_S, until
@@ -81,6 +83,28 @@ def fader(path: str) -> None:
     print(json.dumps({"port": name, "values": values, "signals": heard}))
 
 
+def unplugged() -> None:
+    heard: list[int] = []
+    told: list[str] = []
+    knobs = mido.open_output("knobs", virtual=True)
+    mine = Port("midi", "knobs", lambda message: heard.append(message.value), told.append)
+
+    def sent(value: int) -> bool:
+        knobs.send(mido.Message("control_change", control=7, value=value))
+        time.sleep(0.05)
+        return value in heard
+
+    until(lambda: sent(1), heard)
+    knobs.close()
+    until(lambda: len(told) == 1, told)
+    knobs = mido.open_output("knobs", virtual=True)
+    until(lambda: len(told) == 2, told)
+    until(lambda: sent(2), heard)
+    mine.close()
+    knobs.close()
+    print(json.dumps(told))
+
+
 def arrivals(reader: type[Mtc] | type[MidiClock]) -> list[float]:
     """When its messages come, each of them, from now on."""
     came: list[float] = []
@@ -127,5 +151,7 @@ def song(kind: str, seconds: float) -> None:
 
 if sys.argv[1] == "fader":
     fader(sys.argv[2])
+elif sys.argv[1] == "unplugged":
+    unplugged()
 else:
     song(sys.argv[1], float(sys.argv[2]))

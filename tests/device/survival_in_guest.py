@@ -27,7 +27,7 @@ SUPERVISE = """
 import sys
 from kfx.engine.loop import supervisor
 supervisor.SPARE_S, supervisor.HANG_S = 1e9, 20.0  # one slow processor
-sys.exit(supervisor.Supervisor("tests.device.stamped_show", [], warm=("kfx.sinks.vcam",)).run())
+sys.exit(supervisor.Supervisor("tests.device.stamped_show", []).run())
 """
 OPENCV = """
 import json, cv2

@@ -103,3 +103,11 @@ def test_a_fader_is_learned_through_a_port(jack, tmp_path):
     assert told["values"][1:] == [0.2, pytest.approx(0.2 * 64 / 127, abs=1e-3)]  # of 0..0.2
     assert told["signals"]["midi.cc7"] == pytest.approx(64 / 127, abs=1e-3)
     assert "/kfx/v1/film/grain" in path.read_text()  # learned for the next show
+
+
+def test_a_controller_that_was_unplugged_is_opened_again(jack):
+    ran = jack.run(sys.executable, "-m", "tests.device.jack_midi", "unplugged")
+    assert ran.returncode == 0, ran.stderr
+    gone, back = json.loads(ran.stdout)
+    assert gone.endswith("knobs: is gone; plug it in again, it is opened by itself")
+    assert back.endswith("knobs: is back")

@@ -1,8 +1,8 @@
 """Stands in for pyvirtualcam, on PYTHONPATH: writes "time r g b" of every frame's first pixel.
 
 FAKE_LOG names the file. FAKE_REFUSE is why it can't be opened, FAKE_SLOW the seconds a frame
-takes; while a file FAKE_LOG.broken is there, frames fail as pyvirtualcam's do: by printing;
-one FAKE_LOG.dies ends the process that opens a camera, once.
+takes, FAKE_SLOW_CLOSE those that it closes in; while a file FAKE_LOG.broken is there, frames fail
+as pyvirtualcam's do: by printing; one FAKE_LOG.dies ends the process that opens a camera, once.
 """
 
 import os
@@ -33,5 +33,6 @@ class Camera:
         self._log.write(f"{time.monotonic()} {r} {g} {b}\n")
 
     def close(self):
+        time.sleep(float(os.environ.get("FAKE_SLOW_CLOSE", "0")))
         self._log.write("close\n")
         self._log.close()

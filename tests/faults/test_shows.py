@@ -79,8 +79,8 @@ def told(stats, words: str) -> int:
         ("shape", r"^capture: a frame of the shape \(36, 64, 3\)", 1),
         ("dtype", r"^capture: a frame of float32", 1),
         ("empty", r"^capture: a frame of the shape \(0, 64, 4\)", 1),
-        ("backwards", "^capture: the source's clock ran backwards", 1),
-        ("forwards", "", 1),
+        ("backwards", "^capture: the source's clock jumped; the show's time goes on$", 1),
+        ("forwards", "^capture: the source's clock jumped; the show's time goes on$", 1),
         ("nan", "", 1),
         ("nobody", "", 1),
         ("twenty", "", 1),
@@ -100,6 +100,7 @@ def test_a_camera_at_fault(show, fault, words, openings):
     )
     last = sink.shots[-1].tick.frame
     assert last.index >= 55
+    assert sink.shots[-1].tick.time - sink.shots[0].tick.time < 3000  # whatever its clock did
     assert stats.state["source"] == "ok"
 
 

@@ -8,9 +8,11 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from kfx.engine.loop import standby, supervisor
 from kfx.sinks.slate import BACKGROUND
 from tests.waiting import LONG_S, until
 
@@ -20,7 +22,8 @@ SUPERVISE = """
 import sys
 from kfx.engine.loop import supervisor
 supervisor.HANG_S, supervisor.SPARE_S, supervisor.TRUST_S = 2.0, 0.1, 300.0
-one = supervisor.Supervisor("tests.faults.show", sys.argv[1:], warm=())
+supervisor.PAUSES_S = (0.0, 0.0, 0.1, 0.2)
+one = supervisor.Supervisor("tests.faults.show", sys.argv[1:])
 code = one.run()
 print("restarts", one.restarts, file=sys.stderr)
 sys.exit(code)
@@ -77,6 +80,11 @@ class Show:
                     continue
         return [pid for pid in found if alive(pid)]
 
+    def standing_by(self) -> list[int]:
+        """The engines, and who is to become one."""
+        lines = [(pid, Path(f"/proc/{pid}/cmdline").read_bytes()) for pid in self.family()]
+        return [pid for pid, line in lines if b"kfx.engine.loop.standby" in line]
+
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         if self.process.poll() is None:
             self.process.send_signal(number)
@@ -126,7 +134,8 @@ def test_an_engine_that_hangs_or_crashes_is_replaced(show: Callable[..., Show]) 
     code, said = one.end(signal.SIGINT)
     assert code == 0
     assert said.count("the engine hung for 2 s; another one takes over (1)") == 1
-    assert said.count("the engine crashed (exit code 70); another one takes over (2)") == 1
+    told = "the engine crashed (exit code 70); another one takes over in 0.1 s (2)"
+    assert said.count(told) == 1
     assert len(one.openings) == 1
 
 
@@ -155,10 +164,70 @@ def test_what_never_starts_is_given_up(show: Callable[..., Show]) -> None:
     assert len(one.pids) == 3
 
 
+def test_one_that_cannot_take_over_is_followed_by_another(show: Callable[..., Show]) -> None:
+    one = show("raise", "refuse", "run")  # a camera that is away for a moment, for one
+    until(lambda: 30 in one.reds)
+    _, said = one.end()
+    assert "the engine ended (exit code 2); another one takes over in 0.1 s (2)" in said
+    assert len(one.openings) == 1
+
+
+def test_engines_that_die_one_after_the_other_come_ever_more_slowly(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    now = 100.0
+    monkeypatch.setattr(supervisor.clock, "now", lambda: now)
+    one = supervisor.Supervisor("nothing", (), say=lambda text: None)
+    one._folder, one._shown = str(tmp_path), True
+
+    def start() -> supervisor._Engine:
+        process = SimpleNamespace(pid=1, poll=lambda: -signal.SIGKILL)
+        peer = SimpleNamespace(send_bytes=lambda word: None)
+        return supervisor._Engine(process, peer, began=now, beaten=now)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(one, "_start", start)
+    engines = [start()]
+    pauses = []
+    for lived_s in (100.0, *[1.0] * 6, 50.0, 1.0):
+        now += lived_s
+        assert one._turn(engines) is None
+        pauses.append(round(one._go_at - now, 6))
+    assert pauses == [0.0, 0.0, 1.0, 2.0, 5.0, 10.0, 10.0, 0.0, 0.0]
+
+
+def test_nobody_goes_before_the_pause_is_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    sent: list[bytes] = []
+    peer = SimpleNamespace(send_bytes=sent.append)
+    one = supervisor.Supervisor("nothing", ())
+    engine = supervisor._Engine(SimpleNamespace(pid=1), peer, wanted=True)  # type: ignore[arg-type]
+    now = 100.0
+    monkeypatch.setattr(supervisor.clock, "now", lambda: now)
+    one._go_at = 102.0
+    one._go(engine)
+    now = 101.9
+    one._go(engine)
+    assert (sent, engine.going) == ([], False)
+    now = 102.0
+    one._go(engine)
+    assert (sent, engine.going, engine.began) == ([standby.GO], True, 102.0)
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
+def test_who_stands_by_goes_with_the_show(show: Callable[..., Show], number: int) -> None:
+    one = show("run")
+    until(lambda: 10 in one.reds)
+    until(lambda: len(one.standing_by()) == 2)  # the engine and the spare
+    assert one.end(number)[0] == 0
+    assert (one.folder / "ended").exists()  # its files were closed
+    until(lambda: not one.family())
+
+
 def test_a_killed_supervisor_takes_everything_with_it(show: Callable[..., Show]) -> None:
     one = show("run")
     until(lambda: 10 in one.reds)
-    assert len(one.family()) >= 3  # itself, the engine and the camera
+    until(lambda: len(one.standing_by()) == 2)
+    assert len(one.family()) >= 4  # itself, the engine, the one that stands by and the camera
     one.process.kill()
     until(lambda: not one.family())
     assert (one.folder / "ended").exists()  # the engine closed its files

@@ -1,6 +1,7 @@
 """The live loop: frames reach every sink in time order, and nothing that breaks stops the show."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ import pytest
 from kfx import presets
 from kfx.engine import live
 from kfx.engine.loop import capture, deliver
+from kfx.engine.loop.show import Show
 from kfx.errors import KfxError
+from kfx.tracking.tracker import Tracker
 from tests import shows
 from tests.shows import PIXELS, Camera, Sink
 
@@ -88,7 +91,10 @@ def test_a_recording_that_falls_too_far_behind_ends_and_the_show_goes_on(show, m
     monkeypatch.setattr(deliver, "FILE_QUEUE", 3)
     sinks = {"file": Sink(slow=0.2), "other": Sink()}
     stats = show(Camera, sinks, kinds="file")
-    assert any("the recording ends here" in warning for warning in stats.warnings)
+    assert [warning for warning in stats.warnings if "the recording ends here" in warning] == [
+        "file: can't be written as fast as pictures come, 3 frames wait; the recording ends here; "
+        "use a faster disk, a smaller size, or .mp4"
+    ]
     assert sinks["file"].closed
 
 
@@ -109,7 +115,7 @@ def test_a_failing_tracker_means_no_faces(show, monkeypatch):
     def broken(self, frame):
         raise RuntimeError("no model")
 
-    monkeypatch.setattr(live.Tracker, "track", broken)
+    monkeypatch.setattr(Tracker, "track", broken)
     sinks = {"a": Sink()}
     stats = show(Camera, sinks)
     assert stats.frames > 10
@@ -141,6 +147,28 @@ def test_seconds_and_stop_end_a_show(show):
     stop.set()
     stats = show(lambda: Camera(100000), {"a": Sink()}, stop=stop)
     assert stats.frames == 0
+
+
+def test_seconds_count_from_the_first_picture(show):
+    class Hesitant(Camera):
+        def frames(self):
+            threading.Event().wait(0.3)  # longer than the show is to last
+            yield from super().frames()
+
+    assert show(lambda: Hesitant(100000), {"a": Sink()}, seconds=0.05).frames > 0
+
+
+def test_a_show_without_a_picture_ends_as_well():
+    outputs, stats = SimpleNamespace(last_at=None), SimpleNamespace(started=100.0)
+    parts = (None, None, None, outputs, None, None, stats, threading.Event())
+    none, some = Show(*parts), Show(*parts)
+    assert not none._over(None, 1e9)
+    assert not none._over(5.0, 164.9)
+    assert none._over(5.0, 165.0)
+    outputs.last_at = 130.0
+    assert not some._over(5.0, 134.9)
+    outputs.last_at = 134.9  # the first one counts
+    assert some._over(5.0, 135.0)
 
 
 def test_pictures_of_another_size_get_bars(show):

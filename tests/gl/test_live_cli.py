@@ -7,12 +7,15 @@ import signal
 import subprocess
 import sys
 import threading
+from fractions import Fraction
 
 import av
 import pytest
 
 from kfx import cli, clock
 from kfx.cli import Ended, live
+from kfx.engine import live as engine_live
+from kfx.engine.stats import Stats
 from tests.waiting import LONG_S
 
 pty = pytest.importorskip("pty", reason="this system has no pseudo-terminals")
@@ -35,6 +38,21 @@ def read_until(screen, wanted):
     raise AssertionError(f"never saw {wanted!r} in {text[-2000:]}")
 
 
+def test_a_show_that_ended_before_its_first_picture_is_no_success(monkeypatch, capsys, tmp_path):
+    report = tmp_path / "r.json"
+    stats = Stats((WIDTH, HEIGHT), Fraction(30), "nobody", "truth", ended=clock.now())
+    monkeypatch.setattr(engine_live, "run", lambda *args, **options: stats)
+    words = ["live", "-i", "performer", "-o", "null", "--osc-in", "off", "--panel", "off"]
+    words += ["--plain", "--report", str(report)]
+    assert cli.main(words) == 1
+    assert capsys.readouterr().err == "kfx: performer: the show ended before its first picture\n"
+    assert json.loads(report.read_text())["frames"] == 0
+    assert cli.main([*words, "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["frames"] == 0
+    stats.frames = 1
+    assert cli.main(words) == 0
+
+
 def test_keys_change_the_output_and_sigterm_finishes_the_recording(tmp_path):
     out, report = tmp_path / "take.mp4", tmp_path / "r.json"
     screen, terminal = pty.openpty()
@@ -46,8 +64,7 @@ def test_keys_change_the_output_and_sigterm_finishes_the_recording(tmp_path):
         env=os.environ | {"TERM": "xterm-256color", "COLUMNS": "120", "LINES": "40"},
     )  # fmt: skip
     try:
-        shown = read_until(screen, "LIVE")
-        assert "panic" in shown
+        assert "LIVE" in read_until(screen, "panic")  # the last of its lines
         assert termios.tcgetattr(terminal)[3] & termios.ICANON == 0
         os.write(screen, b"k")
         read_until(screen, "BLACK")

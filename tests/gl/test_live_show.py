@@ -13,6 +13,7 @@ from kfx.engine.loop import capture
 from kfx.engine.loop.governor import Lever
 from kfx.engine.loop.switches import Switches
 from kfx.errors import KfxError, UsageError
+from kfx.tracking.tracker import Tracker
 from kfx.types import Frame
 from tests import shows
 from tests.faces import face_at
@@ -83,9 +84,9 @@ def test_panic_is_the_plate_within_a_frame_and_asks_neither_tracker_nor_chain(
         before.extend((len(drawn.calls), len(asked)))
 
     sink = Steps(40, at5=panic)
-    track = live.Tracker.track
+    track = Tracker.track
     monkeypatch.setattr(
-        live.Tracker, "track", lambda self, frame: asked.append(frame.index) or track(self, frame)
+        Tracker, "track", lambda self, frame: asked.append(frame.index) or track(self, frame)
     )
     stats = show(lambda: Camera(10_000), {"a": sink}, switches=switches, stop=sink.over)
     shown = levels(sink)
@@ -180,14 +181,14 @@ class Moving(Camera):
 
 def test_latency_does_not_wait_for_the_tracker(show, monkeypatch):
     gate = threading.Event()
-    track = live.Tracker.track
+    track = Tracker.track
 
     def slow(self, frame):
         if frame.index > 5:
             gate.wait(LONG_S)
         return track(self, frame)
 
-    monkeypatch.setattr(live.Tracker, "track", slow)
+    monkeypatch.setattr(Tracker, "track", slow)
     sink = Steps(at30=gate.set)
     stats = show(lambda: Moving(10_000), {"a": sink}, mode="latency", stop=sink.over)
     assert gate.is_set()

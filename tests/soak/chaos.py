@@ -22,6 +22,7 @@ from kfx.engine import live
 from kfx.errors import KfxError
 from kfx.presets import Preset
 from kfx.sinks import null, rescue
+from kfx.tracking.tracker import Tracker
 from kfx.types import Frame, SourceInfo, freeze
 
 FAULTS = {
@@ -183,7 +184,7 @@ class Chaos:
     @contextlib.contextmanager
     def installed(self) -> Iterator[None]:
         """Effects, tracker, sinks and disk fail as planned inside this block."""
-        render, track = live.Chain.render, live.Tracker.track
+        render, track = live.Chain.render, Tracker.track
         write_null, write_disk = null.NullSink.write, rescue.Disk.write
 
         def bad_render(chain: Any, tick: Any) -> Any:
@@ -212,7 +213,7 @@ class Chaos:
 
         with (
             mock.patch.object(live.Chain, "render", bad_render),
-            mock.patch.object(live.Tracker, "track", bad_track),
+            mock.patch.object(Tracker, "track", bad_track),
             mock.patch.object(null.NullSink, "write", bad_null),
             mock.patch.object(rescue.Disk, "write", bad_disk),
         ):

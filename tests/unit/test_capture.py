@@ -110,6 +110,23 @@ def test_a_clock_that_runs_backwards_moves_no_show():
     assert line.jumps == 2
 
 
+def test_a_clock_that_leaps_ahead_moves_no_show_and_a_pause_is_no_leap():
+    line = Timeline()
+    times = [
+        line.place(frame_of(t, captured), PERIOD, live=True).time
+        for t, captured in ((100, 1.0), (101, 2.0), (3701, 3.0), (3702, 4.0), (3709, 11.0))
+    ]
+    assert times == [100, 101, 102, 103, 110]
+    assert line.jumps == 1
+
+
+def test_a_file_may_leave_as_much_time_between_its_frames_as_it_likes():
+    line = Timeline()
+    times = [line.place(frame_of(t, t), PERIOD, live=False).time for t in (0, 30)]
+    assert times == [0, 30]
+    assert line.jumps == 0
+
+
 @pytest.mark.parametrize("fault", [KfxError("camera:test: it stopped sending"), ValueError("cv2")])
 def test_a_camera_is_opened_again_until_it_is_back(capture, fault):
     first = Source([frame_of(0, 1.0), fault])

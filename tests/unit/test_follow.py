@@ -9,6 +9,7 @@ import pytest
 
 from kfx.engine.loop.follow import STALE_S, Ahead, Exact, Foresight, Trackers
 from kfx.engine.stats import Stats
+from kfx.tracking.predict import Moment
 from kfx.types import Frame
 from tests.faces import face_at, picture
 from tests.waiting import LONG_S, until
@@ -54,8 +55,8 @@ def stats():
 
 
 def was_found(follower, frame):
-    """Its faces wait to be collected, or were already by the very call that asked for them."""
-    return bool(follower._done) or follower._foresight._time_s == float(frame.time)
+    """Its faces wait for whoever asks next."""
+    return follower._newest[1]._time_s == float(frame.time)
 
 
 def middle_x(seen):
@@ -81,6 +82,36 @@ def test_foresight_goes_on_as_the_face_went():
     assert past.at(11 / 50 + STALE_S) == ()
     past.add((), 0.25)
     assert past.at(0.26) == ()
+
+
+def test_a_copy_says_the_same_and_has_nothing_left_to_learn(monkeypatch):
+    lazy, eager = Foresight(), Foresight()
+    for i in range(12):
+        for past in (lazy, eager):
+            past.add((face_of(frame_of(i)),), i / 50)
+        twin = eager.learned()
+        lazy.at((i + 1) / 50)
+    eager.add((face_of(frame_of(14)),), 14 / 50)  # which the copy never hears of
+    (own,) = lazy.at(13 / 50)
+    monkeypatch.setattr(Moment, "of", None)  # it would be called to take a new frame apart
+    (copied,) = twin.at(13 / 50)
+    np.testing.assert_array_equal(copied.landmarks, own.landmarks)
+    np.testing.assert_array_equal(copied.pose, own.pose)
+
+
+def test_a_fault_in_learning_costs_faces_but_not_the_thread(stats, monkeypatch):
+    follower = Ahead(Trackers(Finder(), Wants(), stats))
+    with monkeypatch.context() as broken:
+        broken.setattr(Foresight, "learned", None)
+        follower.seen(frame_of(0))
+        until(lambda: stats.state.get("tracker", "ok") != "ok")
+        assert follower.seen(frame_of(0)).faces == ()
+    now = frame_of(5)
+    follower.seen(now)
+    until(lambda: was_found(follower, now))
+    assert len(follower.seen(now).faces) == 1
+    assert stats.state["tracker"] == "ok"
+    follower.close()
 
 
 def test_ahead_never_waits_for_the_tracker(stats):

@@ -1,13 +1,18 @@
 """What an engine leaves to the next one: all that an operator would have to do again."""
 
+import sys
+from fractions import Fraction
+
 import pytest
 
 from kfx import presets
 from kfx.cli import live_again
 from kfx.engine.desk import last_state
 from kfx.engine.desk.session import Inputs, Session
+from kfx.engine.loop import ready_made
 from kfx.engine.loop.supervisor import LAST_LOOK
 from kfx.engine.loop.switches import Switches
+from kfx.engine.stats import Stats
 from kfx.sinks.vcam_link import FOLDER_VARIABLE
 from kfx.types import Frame
 from tests.desks import FakeLook
@@ -182,3 +187,17 @@ def test_it_is_written_all_along_and_only_under_a_supervisor(tmp_path, monkeypat
     left = last_state.left(tmp_path)
     assert left is not None
     assert (left.mode, left.preset) == ("clean", NONE)
+
+
+def test_who_stands_by_is_told_what_this_engine_is_made_of(engine, tmp_path, monkeypatch):
+    one = engine()
+    one.leaving.write(one.session)
+    assert ready_made.left(tmp_path) == ready_made.MadeOf()  # there is no show yet
+    one.session.ready(Stats((1280, 720), Fraction(30), "a GPU", "mediapipe"))
+    one.leaving.write(one.session)
+    told = ready_made.left(tmp_path)
+    assert (told.tracker, told.size) == ("mediapipe", (1280, 720))
+    assert "kfx.engine.desk.session" in told.modules
+    monkeypatch.setitem(sys.modules, "loaded.since", ready_made)  # a net's library, for one
+    one.leaving.write(one.session)
+    assert "loaded.since" in ready_made.left(tmp_path).modules

@@ -1,5 +1,7 @@
 """MIDI controllers: maps, learning, soft take-over and 14 bits, without any hardware."""
 
+import threading
+
 import mido
 import pytest
 from hypothesis import given, settings
@@ -11,6 +13,7 @@ from kfx.sync.controls import Signals
 from kfx.sync.midi_controls import MidiControls
 from kfx.sync.midi_map import Mapping
 from tests.desks import desk_of
+from tests.waiting import LONG_S
 
 GRAIN = "/kfx/v1/film/grain"
 
@@ -146,6 +149,7 @@ def test_learning_maps_the_next_control_and_writes_it_down(desk, tmp_path):
     midi.message(cc(21, 64, channel=1))
     assert midi.learning == ""
     assert learned == [Mapping("cc21@2", GRAIN)]
+    midi.close()
     assert midi_map.load(path) == learned
     assert path.read_text().startswith("# my nanoKONTROL")
     midi.message(cc(21, 10, channel=1))
@@ -153,9 +157,49 @@ def test_learning_maps_the_next_control_and_writes_it_down(desk, tmp_path):
     assert desk.get(GRAIN) == pytest.approx(0.2 * 40 / 127)
     midi.learn("/kfx/v1/hold")  # the same knob again: it moves on
     midi.message(cc(21, 64, channel=1))
+    midi.close()
     assert midi_map.load(path) == [Mapping("cc21@2", "/kfx/v1/hold")]
     midi.forget("/kfx/v1/hold")
+    midi.close()
     assert midi_map.load(path) == []
+
+
+def test_a_slow_disk_holds_up_no_message(desk, tmp_path, monkeypatch):
+    """What comes while the map is written is heard, and the newest map is the one that stays."""
+    writing, goes_on, saved = threading.Event(), threading.Event(), []
+
+    def save(path, mappings):
+        writing.set()
+        assert goes_on.wait(LONG_S)
+        saved.append([one.control for one in mappings])
+
+    monkeypatch.setattr(midi_map, "save", save)
+    midi = MidiControls(desk, path=tmp_path / "midi.toml")
+    midi.learn(GRAIN)
+    midi.message(cc(7, 64))
+    assert writing.wait(LONG_S)
+    midi.message(cc(7, 0))  # all this while the file is being written
+    midi.message(cc(7, 127))
+    assert desk.get(GRAIN) == 0.2
+    for number in (8, 9):
+        midi.learn(GRAIN)
+        midi.message(cc(number, 64))
+    assert saved == []
+    goes_on.set()
+    midi.close()
+    assert saved == [["cc7@1"], ["cc7@1", "cc8@1", "cc9@1"]]
+
+
+def test_a_map_that_cannot_be_written_is_told_and_stays(desk, tmp_path):
+    (tmp_path / "file").touch()
+    told = []
+    midi = MidiControls(desk, path=tmp_path / "file" / "midi.toml", on_fault=told.append)
+    midi.learn(GRAIN)
+    midi.message(cc(7, 64))
+    midi.close()
+    assert len(told) == 1
+    assert "midi.toml: a part of its path is a file" in told[0]
+    assert midi.mappings == (Mapping("cc7@1", GRAIN),)
 
 
 def test_an_address_there_isnt_cant_be_learned(desk):

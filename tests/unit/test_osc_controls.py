@@ -52,9 +52,11 @@ def test_the_fader_that_moves_first_is_learned_and_moves_the_knob(desk, tmp_path
     for value in (1.0, 1.0, 0.0):
         send("/1/push", value)
     assert fired == [True]
+    controls.close()
     again = OscControls(desk, path=path)
     assert again.mappings == {"/1/fader3": GRAIN, "/1/push": "/kfx/v1/take/roll"}
     desk.set("/kfx/v1/forget", GRAIN)
+    controls.close()
     assert osc_controls.load(path) == {"/1/push": "/kfx/v1/take/roll"}
     with pytest.raises(UsageError, match="no such address"):
         desk.set("/kfx/v1/learn", "/kfx/v1/nothing")

@@ -132,6 +132,36 @@ def test_the_same_fault_is_told_once(desk):
     assert inbox.counts["refused"] == 5
 
 
+def test_another_fault_of_an_address_is_told_again_but_not_another_value(desk):
+    told = []
+    inbox = Inbox(desk, on_fault=told.append)
+    for value in (9.0, 9.5, 1e9, -7.0, "much", "more", '"', 9.0, "much"):
+        deliver(inbox, message(GRAIN, value).dgram)
+    assert told == [
+        f"osc test: {GRAIN}: 9 is outside 0..0.2",
+        f"osc test: {GRAIN}: 'much' is no number; use 0..0.2",
+    ]
+    desk.remove(1)
+    deliver(inbox, message(GRAIN, 0.1).dgram)
+    assert "no such address" in told[2]
+    assert inbox.counts["refused"] == 10
+
+
+def test_whoever_finds_ever_new_faults_is_not_told_of_without_end(desk):
+    told = []
+
+    def odd(address, values, at):
+        raise KfxError("x" * values[0])
+
+    inbox = Inbox(desk, others=(odd,), on_fault=told.append)
+    for i in range(1, 50):
+        deliver(inbox, message(GRAIN, i).dgram)
+    assert len(told) == osc_in.MOST_KINDS
+    for i in range(400):
+        deliver(inbox, message(f"/kfx/v1/{i}", 1).dgram)
+    assert len(told) == osc_in.MOST_KINDS + osc_in.MOST_PLACES - 1
+
+
 def test_panic_goes_before_all_that_came_with_it():
     desk, _, switches = desk_of()
     inbox = Inbox(desk)

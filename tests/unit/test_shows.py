@@ -184,6 +184,36 @@ def test_a_rehearsal_finds_what_would_go_wrong():
     assert len(found) == 6
 
 
+def test_cues_that_black_hides_are_named():
+    cues = (
+        'at = "2:1"\nblack = true',
+        'at = "3:1"\npreset = "ballad_film"',
+        'at = "3:3"\nflash = true',
+        'at = "4:1"\nlive = true',
+        'at = "5:1"\npreset = "none"',
+        'at = "6:1"\nfreeze = { beats = 2 }',  # over before the next cue
+        'at = "7:1"\nflash = true',
+        'at = "8:1"\nblack = true\npreset = "ballad_film"',  # got ready in the dark
+        'at = "9:1"\npreset = "none"',
+    )
+    one = timeline(*cues)
+    assert [note for note in one.notes if "hides" in note] == [
+        "cue[0] ('2:1'): black hides 2 cues until 4:1 (cue[1] ('3:1'), ballad_film); "
+        "add live = true to see them",
+        "cue[7] ('8:1'): black hides 1 cue to the end (cue[8] ('9:1'), none); "
+        "add live = true to see it",
+    ]
+    assert not one.problems
+    found = rehearsal.rehearse(one, Fraction(24))
+    hidden = [row.cue.place[:6] for row in found.rows if row.unseen]
+    assert hidden == ["cue[1]", "cue[2]", "cue[8]"]
+    sheet = rehearsal.table(found).splitlines()
+    assert sheet[2].endswith("ballad_film [unseen: black]")
+    assert sheet[1].endswith("black")
+    assert sheet[7].endswith("flash")
+    assert rehearsal.as_dict(found)["cues"][1]["unseen"] == "black"
+
+
 def test_more_than_three_flashes_a_second_are_a_problem():
     flash = "flash = true\nevery_beats = 0.5"  # 4 a second
     assert "WCAG" in problems(f'at = "2:1"\n{flash}\nuntil = "4:1"')[0]

@@ -9,7 +9,6 @@ import json
 import mmap
 import socket
 import struct
-import subprocess
 import sys
 import threading
 import types
@@ -443,9 +442,33 @@ def test_the_script_knows_presets_before_the_show(script, said, sink, monkeypatc
     sink.close()
     assert script.preset_names() == ["supernova"]  # what is set
     use(script, port=sink.port, command=f'"{sys.executable}" -m kfx', preset="mine")
-    run = subprocess.run  # OBS waits three seconds, which is too short for a busy machine
-    monkeypatch.setattr(subprocess, "run", lambda *a, **k: run(*a, **k | {"timeout": LONG_S}))
+    monkeypatch.setattr(script, "LIST_S", LONG_S)
     assert "ballad_film" in script.preset_names()
+
+
+def test_a_slow_machines_presets_are_there_the_next_time(script, monkeypatch, tmp_path) -> None:
+    slow, ready, asked = tmp_path / "slow.py", tmp_path / "ready", tmp_path / "asked"
+    slow.write_text(
+        "import pathlib, time\n"
+        f"open({str(asked)!r}, 'a').write('x')\n"
+        f"while not pathlib.Path({str(ready)!r}).exists(): time.sleep(0.01)\n"
+        "print('mine  a look\\nyours  another')\n"
+    )
+    use(script, port=1, command=f'"{sys.executable}" "{slow}"', preset="set")
+    monkeypatch.setattr(script, "LIST_S", 0.01)
+    assert script.preset_names() == ["set"]
+    assert script.preset_names() == ["set"]
+    ready.touch()
+    monkeypatch.setattr(script, "LIST_S", LONG_S)
+    assert script.preset_names() == ["mine", "yours"]
+    assert asked.read_text() == "x"  # one was asked, and waited for
+    ready.unlink()
+    monkeypatch.setattr(script, "LIST_S", 0.01)
+    assert script.preset_names() == ["mine", "yours"]  # what is known, while it is asked anew
+    listing = script.State.listing
+    script.script_unload()
+    assert not listing.is_alive()
+    assert listing.child.poll() is not None
 
 
 def test_the_scripts_modes_are_the_sinks(script) -> None:

@@ -72,6 +72,18 @@ def last(log: Path) -> int | None:
     return seen[-1][1] if seen else None
 
 
+def test_a_camera_that_closes_slowly_is_not_killed(
+    log: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A driver may need its device closed in order, or the next show finds it taken."""
+    monkeypatch.setenv("FAKE_SLOW_CLOSE", "2.5")  # longer than was waited for once
+    monkeypatch.setattr(vcam_child, "LAST_S", LONG_S)
+    with sinks.open("vcam", stream()) as sink:
+        sink.write(shot(10))
+        until(lambda: sink.sent)
+    assert log.read_text().endswith("close\n")
+
+
 def test_frames_arrive_and_close_ends_at_once(log: Path) -> None:
     with sinks.open("vcam", stream()) as sink:
         assert (sink.device, sink.native) == ("Fake Camera", "I420")

@@ -9,7 +9,7 @@ import pytest
 
 from kfx import clock
 from kfx.engine.loop.times import RECENT, Times
-from kfx.engine.stats import MOST_WARNINGS, Stats, percentiles
+from kfx.engine.stats import MOST_TOLD, MOST_WARNINGS, Stats, percentiles
 
 
 def stats_of(**known):
@@ -61,6 +61,28 @@ def test_a_long_run_takes_no_more_memory():
     for i in range(3 * MOST_WARNINGS):
         stats.warn(f"frame {i} is broken")
     assert len(stats.warnings) == MOST_WARNINGS
+
+
+def test_after_a_long_night_of_news_the_next_fault_is_told_all_the_same():
+    stats = stats_of()
+    stats.warn("the first")
+    for i in range(MOST_TOLD + 10):
+        stats.warn(f"frame {i} is broken")
+        stats.warn("the first")  # as a sink does that is asked again and again
+    stats.warn("take.mov: the disk is full")
+    assert stats.warnings[-1] == "take.mov: the disk is full"
+    assert len(stats.warnings) == MOST_WARNINGS
+    assert len(stats._told) <= MOST_TOLD
+    assert stats.warnings.count("the first") <= 1
+
+
+def test_what_was_told_is_not_told_again_though_it_has_left_the_list():
+    stats = stats_of()
+    stats.warn("the first")
+    for i in range(MOST_WARNINGS):
+        stats.warn(f"frame {i} is broken")
+    stats.warn("the first")
+    assert "the first" not in stats.warnings
 
 
 def test_gaps_and_repeats_are_told():

@@ -21,7 +21,10 @@ LAYERS = (
     {"presets"},
     {"effects", "motion"},
     {"sources", "tracking", "sync", "render", "neural", "sinks"},
-    {"types", "params", "clock", "errors", "assets", "timecode", "canonical", "arkit", "own_nets"},
+    {
+        *("types", "params", "clock", "errors", "assets", "timecode", "canonical", "arkit"),
+        *("own_nets", "writing"),
+    },
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}
 BOTTOM = LAYERS[-1]  # values, constants and kfx's own nets, which may use each other

@@ -7,9 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from kfx import shows
+from kfx import shows, writing
 from kfx.errors import KfxError, UsageError
-from kfx.presets.saving import replace_text
 from kfx.shows import Timeline, editing
 
 MOST = 100  # steps that are kept
@@ -82,7 +81,7 @@ class CueEdits:
     def _written(self, text: str) -> Timeline:
         """The show, once it was found to be playable and lies in its file."""
         timeline = shows.build(shows.read(text, str(self._path)))
-        replace_text(self._path, text)
+        writing.write(self._path, text)
         return timeline
 
     def _read(self) -> str:

@@ -1,8 +1,8 @@
 """What an engine that dies leaves to the next one: its look, its switches, its place in the song.
 
-Two files in the folder of the supervisor, which only this user may enter and which goes with the
-show: the look, and the state of the show. A look that kills its engine twice is taken away by the
-supervisor; a panic holds all the same.
+Files in the folder of the supervisor, which only this user may enter and which goes with the show:
+the look, the state of the show, and what the engine is made of (`loop.ready_made`). A look that
+kills its engine twice is taken away by the supervisor; a panic holds all the same.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pickle
+import sys
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from kfx.engine.desk.session import Session
 from kfx.engine.desk.song_controls import SongPlace
 from kfx.engine.desk.tree import PREFIX
 from kfx.engine.look import proof
+from kfx.engine.loop import ready_made
 from kfx.engine.loop.supervisor import LAST_LOOK
 from kfx.engine.loop.switches import Switches
 from kfx.presets import Link, Preset
@@ -79,6 +81,7 @@ class Leaving:
     def __init__(self, folder: str | Path, switches: Switches, *, every_s: float = EVERY_S) -> None:
         self._folder, self._switches, self._every_s = Path(folder), switches, every_s
         self._look: tuple[Preset, frozenset[int]] | None = None
+        self._modules = 0  # that were told
         self._over = threading.Event()
 
     def extra(self, session: Session) -> Callable[[], None]:
@@ -134,6 +137,10 @@ class Leaving:
                 "proven": proof.proven(),
             },
         )
+        if (stats := session.stats) is not None and len(sys.modules) != self._modules:
+            self._modules = len(sys.modules)
+            made_of = ready_made.MadeOf(tuple(sys.modules), stats.tracker, stats.size)
+            ready_made.leave(self._folder, made_of)
 
 
 def _write(path: Path, value: object) -> None:

@@ -25,6 +25,7 @@ from kfx.errors import KfxError
 from kfx.presets import Preset
 from kfx.sync import audio_live, midi_map
 from kfx.sync.controls import AllowList, Signals
+from kfx.sync.face_in import FaceIn
 from kfx.sync.grid import Grid
 from kfx.sync.midi_controls import MidiControls
 from kfx.sync.osc_controls import OscControls
@@ -76,6 +77,7 @@ class Session:
     ) -> None:
         self.inputs, self.switches = inputs, switches
         self.signals = Signals()
+        self.faces = FaceIn()  # expressions that come in as numbers
         self.desk: Desk | None = None
         self.look: Looks | None = None
         self.url = ""  # of OSCQuery
@@ -153,6 +155,11 @@ class Session:
         (self._stats.warn if self._stats is not None else self._early.append)(text)
 
     @property
+    def stats(self) -> Stats | None:
+        """What the show has measured; None before it starts."""
+        return self._stats
+
+    @property
     def song(self) -> SongPlace | None:
         """Where the song is, by a clock of kfx's own."""
         return self._song_controls.place if self._song_controls is not None else None
@@ -173,7 +180,7 @@ class Session:
         grid = inputs.beats or song_ticks.grid_of(inputs.grid, inputs.bpm)
         opened = sync.open(inputs.sync, grid, frame_s=frame_s, on_fault=self.fault)
         self._open.callback(opened.close)
-        listeners: list[Callable[[float], Mapping[str, float]]] = [self._frame]
+        listeners: list[Callable[[float], Mapping[str, float]]] = [self._frame, self.faces.at]
         hear_song, sound = song_ticks.heard(inputs.song)
         if inputs.audio is not None:
             heard = audio_live.listen(inputs.audio, self.fault)
@@ -209,16 +216,20 @@ class Session:
         )
         from kfx.sync.midi_controls import open_port
 
-        self._open.callback(open_port(port, controls).close)
+        self._open.callback(controls.close)
+        self._open.callback(open_port(port, controls, self.fault).close)
         self._counts["midi"] = controls.counts.as_dict
         learning.add(controls.learn, controls.forget)
 
     def _open_osc(self, desk: Desk, learning: Learning, host: str, port: int) -> None:
         allow = AllowList(self.inputs.allow)
-        controls = OscControls(desk, path=self.inputs.osc_map, on_learned=learning.learned)
+        controls = OscControls(
+            desk, path=self.inputs.osc_map, on_learned=learning.learned, on_fault=self.fault
+        )
+        self._open.callback(controls.close)
         learning.add(controls.learn, controls.forget)
         others = (self._transport.message, self.signals.message, controls.message)
-        inbox = Inbox(desk, others=others, on_fault=self.fault)
+        inbox = Inbox(desk, others=others, faces=self.faces, on_fault=self.fault)
         tries = 1 if self.inputs.exact_port or port == 0 else PORT_TRIES
         for wanted in range(port, min(port + tries, 65536)):
             try:

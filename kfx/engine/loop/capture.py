@@ -17,6 +17,7 @@ from kfx.errors import KfxError
 from kfx.types import Frame, Source
 
 RETRY_S = 1.0  # a lost camera is tried again after so long
+LEAP_S = 1  # more than this ahead of the time that has passed, and a live source's clock jumped
 OWED_S = 0.5  # a file that is later than this goes on from here instead of hurrying after
 
 Opener = Callable[[], Source]
@@ -26,7 +27,8 @@ class Timeline:
     """Puts the frames of one source, opened again and again, on one rising timeline.
 
     A source that starts again goes on after the pause it made: a camera's by the clock, a file's
-    by one frame. A time that runs backwards is a clock that jumped; the show's time never does.
+    by one frame. A time that runs backwards, or a live one that leaps ahead of the time that has
+    passed, is a clock that jumped; the show's time never does.
     """
 
     def __init__(self) -> None:
@@ -42,11 +44,13 @@ class Timeline:
     def place(self, frame: Frame, period: Fraction, *, live: bool) -> Frame:
         """`frame` with its time on the show's timeline."""
         last, again = self._last, self._again
-        if last is not None and (again or frame.time + self._shift <= last.time):
+        if last is not None:
             gap = Fraction(round((frame.captured - last.captured) * 1e6), 1_000_000)
-            step = max(gap, Fraction(1, 1000)) if live else period
-            self._shift = last.time + step - frame.time
-            self.jumps += not again
+            went = frame.time + self._shift - last.time
+            if again or went <= 0 or (live and went > LEAP_S + max(gap, Fraction(0))):
+                step = max(gap, Fraction(1, 1000)) if live else period
+                self._shift = last.time + step - frame.time
+                self.jumps += not again
         self._again = False
         if self._shift:
             frame = replace(frame, time=frame.time + self._shift)
@@ -166,7 +170,7 @@ class Capture:
         jumps = self._timeline.jumps
         frame = self._timeline.place(fitted(frame, self._size), period, live=live)
         if self._timeline.jumps > jumps:
-            stats.warn("capture: the source's clock ran backwards; the show's time goes on")
+            stats.warn("capture: the source's clock jumped; the show's time goes on")
         if self._lost_at is not None:
             stats.warn(f"capture: the source is back after {clock.now() - self._lost_at:.0f} s")
             self._lost_at = None

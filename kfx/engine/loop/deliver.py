@@ -13,7 +13,7 @@ from kfx import clock, sinks
 from kfx.engine.loop.times import Times
 from kfx.engine.mailbox import Closed, Mailbox
 from kfx.engine.stats import Stats
-from kfx.errors import KfxError
+from kfx.errors import Overflow
 from kfx.types import Pixels, Shot, Sink, Tick
 
 FILE_QUEUE = 90  # frames a recording may fall behind before it is given up
@@ -65,8 +65,9 @@ class Output:
             return
         try:
             self.box.put(shot)
-        except KfxError as error:
-            self._fail(f"{error}; the recording ends here", discard=False)
+        except Overflow as error:
+            why = f"can't be written as fast as pictures come, {error}; the recording ends here"
+            self._fail(f"{why}; use a faster disk, a smaller size, or .mp4", discard=False)
 
     def finish(self) -> None:
         """Let the sink write what waits, then end its thread."""

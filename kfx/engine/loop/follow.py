@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from types import TracebackType
 from typing import NamedTuple, Protocol
@@ -74,8 +73,7 @@ class Trackers:
                 faces = self._sane(self._faces.track(frame))
                 stats.state["tracker"] = "ok"
             except Exception as error:  # whatever it is, the picture goes on
-                stats.warn(f"tracker: {error}; no faces until it works again")
-                stats.state["tracker"] = "failing: no faces"
+                self.fault(error)
                 faces = ()
             try:
                 matte = self._matte(frame) if self._needs.needs_person else None
@@ -84,6 +82,11 @@ class Trackers:
                 stats.warn(f"person matte and hands: {error}")
                 matte, hands = None, ()
         return Seen(faces, matte, hands)
+
+    def fault(self, error: Exception) -> None:
+        """Tell of something that leaves a frame without faces."""
+        self._stats.warn(f"tracker: {error}; no faces until it works again")
+        self._stats.state["tracker"] = "failing: no faces"
 
     def reset(self) -> None:
         """A cut: nothing of the past applies."""
@@ -130,6 +133,13 @@ class Foresight:
             self._slots.setdefault(face.slot, Predictor()).add(face, time_s)
         self._time_s = time_s
 
+    def learned(self) -> Foresight:
+        """A copy for another thread, which finds all learning done."""
+        twin = Foresight()
+        twin._slots = {slot: one.learned() for slot, one in self._slots.items()}
+        twin._time_s = self._time_s
+        return twin
+
     def at(self, time_s: float) -> tuple[Face, ...]:
         """The faces as they will be at `time_s`; none once the last ones are stale."""
         if self._time_s is None or not -STALE_S < time_s - self._time_s < STALE_S:
@@ -175,9 +185,7 @@ class Ahead:
         self._trackers = trackers
         self._count = 0
         self._box: Mailbox[Frame] = Mailbox()
-        self._done: deque[tuple[float, Seen]] = deque(maxlen=8)
-        self._foresight = Foresight()
-        self._last = Seen()
+        self._newest = Seen(), Foresight()  # replaced as a whole by the tracking thread
         self._thread = threading.Thread(target=self._run, name="kfx-track", daemon=True)
         self._thread.start()
 
@@ -185,21 +193,24 @@ class Ahead:
         self._count += 1
         if self._count % self.every == 0:
             self._box.put(frame)
-        self._collect()
-        return self._last._replace(faces=self._foresight.at(float(frame.time)))
+        seen, foresight = self._newest
+        return seen._replace(faces=foresight.at(float(frame.time)))
 
     def close(self) -> None:
         self._box.close(discard=True)
         self._thread.join(5.0)
 
-    def _collect(self) -> None:
-        while self._done:
-            time_s, self._last = self._done.popleft()
-            self._foresight.add(self._last.faces, time_s)
-
     def _run(self) -> None:
+        past = Foresight()
         try:
             while (frame := self._box.take()) is not None:
-                self._done.append((float(frame.time), self._trackers.find(frame)))
+                seen = self._trackers.find(frame)
+                try:
+                    past.add(seen.faces, float(frame.time))
+                    self._newest = seen, past.learned()
+                except Exception as error:  # tracking goes on with the next frame
+                    self._trackers.fault(error)
+                    past = Foresight()
+                    self._newest = seen, past
         except Closed:
             return

@@ -27,6 +27,7 @@ from kfx.types import Frame, Pixels, Tick
 STATUS_S = 0.5
 UNDRAWN = ("clean", "black", "freeze")  # modes that ask neither tracker nor chain
 WAIT_S = 0.1
+FIRST_S = 60.0  # that a first picture may take, on a very busy machine, where the show's end is set
 
 
 @dataclass
@@ -45,13 +46,14 @@ class Show:
     status: Callable[[Stats], None] | None = None
     _origin: float = 0.0  # time of the first frame, from which an output rate counts
     _drawn_s: float = 0.0  # deadline of the last frame drawn
+    _first_at: float | None = None  # when the first picture was sent
 
-    def run(self, *, until: float | None, rate: Fraction | None) -> None:
-        """Until `stop`, the monotonic time `until`, or the end of the source."""
+    def run(self, *, seconds: float | None, rate: Fraction | None) -> None:
+        """Until `stop`, the end of the source, or so many seconds from the first picture on."""
         with CalmGc() as collector, fine_timer():
             told = self.stats.started
             pace = None
-            while not self.stop.is_set() and (until is None or clock.now() < until):
+            while not self.stop.is_set() and not self._over(seconds, clock.now()):
                 lifeline.beat()
                 if clock.now() - told >= STATUS_S:
                     told = clock.now()
@@ -70,6 +72,14 @@ class Show:
                 if self.outputs.all_failed:
                     return
                 collector.frame()
+
+    def _over(self, seconds: float | None, now: float) -> bool:
+        if seconds is None:
+            return False
+        if self._first_at is None:
+            self._first_at = self.outputs.last_at
+        waited = self.stats.started + FIRST_S if self._first_at is None else self._first_at
+        return now >= waited + seconds
 
     def step(self, frame: Frame, time_s: float | None = None) -> None:
         """Draw `frame` as the switches want it and hand it to the sinks."""

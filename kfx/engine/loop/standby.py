@@ -1,7 +1,7 @@
 """A process that has loaded everything and waits to become the engine.
 
-``python -m kfx.engine.loop.standby WARM MODULE ARGUMENTS…``: WARM are the modules to load, with
-commas. Loading takes seconds, most of a start; so a second engine waits while the first one works.
+``python -m kfx.engine.loop.standby MODULE ARGUMENTS…``. Loading takes seconds, most of a start; so
+a second engine waits, with what can be made beforehand (`ready_made`), while the first one works.
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ import signal
 if __name__ == "__main__":  # Ctrl-C is not for the one who waits, nor while it loads
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
-import contextlib
 import os
 import runpy
 import sys
 import traceback
-from importlib import import_module
 
-from kfx.engine.loop import lifeline
+from kfx.engine.health import quiet
+from kfx.engine.loop import lifeline, ready_made
 from kfx.sinks import vcam_link
 
 READY, GO = b"ready", b"go"
@@ -29,9 +28,8 @@ def main(arguments: list[str]) -> int:
     folder = os.environ[vcam_link.FOLDER_VARIABLE]
     supervisor = vcam_link.connect(vcam_link.address(folder, vcam_link.LIFELINE))
     supervisor.send_bytes(b"%d" % os.getpid())
-    for name in filter(None, arguments[0].split(",")):
-        with contextlib.suppress(Exception):  # the engine itself will say it better
-            import_module(name)
+    with quiet():  # what fails here the engine itself will say better
+        ready_made.make(ready_made.left(folder), supervisor.poll)
     try:
         supervisor.send_bytes(READY)
         while supervisor.recv_bytes() != GO:
@@ -40,9 +38,9 @@ def main(arguments: list[str]) -> int:
         return 0  # never needed
     signal.signal(signal.SIGINT, signal.default_int_handler)
     lifeline.hold(supervisor)
-    sys.argv = arguments[1:]
+    sys.argv = arguments
     try:
-        runpy.run_module(arguments[1], run_name="__main__", alter_sys=True)
+        runpy.run_module(arguments[0], run_name="__main__", alter_sys=True)
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             return end.code or 0

@@ -1,8 +1,9 @@
 """Keeps a show going when its engine is killed, crashes or hangs.
 
-The engine is a child process, another one stands by with everything loaded. An engine that dies
-without having ended, or whose loop hasn't turned for `HANG_S`, is replaced by the one that
-stands by, which goes on with the look it had (`engine.desk.last_state`). Cameras live in processes
+The engine is a child process, another one stands by with everything made (`ready_made`): about
+180 MB of memory of its own. An engine that dies without having ended, or whose loop hasn't turned
+for `HANG_S`, is replaced by the one that stands by, which goes on with the look it had
+(`engine.desk.last_state`); one after the other, ever more slowly. Cameras live in processes
 of their own (`sinks.vcam_process`), which the next engine takes over. Everything ends with the
 supervisor, also when it is killed: each process holds a connection to it, and its end is the sign.
 """
@@ -31,12 +32,9 @@ HANG_S = 5.0  # without a beat, while the loop runs; 3 s were seen on a machine 
 START_S = 60.0  # until the first beat: shaders are compiled, cameras opened
 END_S = 20.0  # for an orderly end
 SPARE_S = 3.0  # after its first beat; the start of the show shouldn't share its processors
-WARM = (
-    *("kfx.cli.live", "kfx.engine.live", "kfx.tracking.finders.mediapipe", "mediapipe"),
-    *("kfx.sources.camera", "kfx.sources.performer", "kfx.sources.file", "kfx.sinks.video"),
-    *("kfx.sinks.vcam", "kfx.sinks.osc", "kfx.sinks.preview"),
-)
-QUICK_DEATHS = 3  # in a row, before a first beat: the show can't run
+QUICK_DEATHS = 3  # in a row, before anything was ever shown: the show can't run
+PAUSES_S = (0.0, 0.0, 1.0, 2.0, 5.0, 10.0)  # before the next one, by deaths soon after the start
+LOST_SPARE_S = 30.0  # from the death of one who stood by to the next one
 TRUST_S = 10.0  # an engine that took over and dies sooner is thought to die of the look it got
 LAST_LOOK = "last-look"  # what `engine.desk.last_state` leaves in the supervisor's folder
 
@@ -49,7 +47,6 @@ class _Engine:
 
     process: subprocess.Popen[bytes]
     peer: Connection | None = None
-    ready: bool = False
     wanted: bool = False
     going: bool = False
     began: float = 0.0
@@ -76,18 +73,23 @@ class Supervisor:
 
     module: str
     arguments: Sequence[str]
-    warm: Sequence[str] = WARM
     say: Say = lambda text: print(f"kfx: {text}", file=sys.stderr, flush=True)
     restarts: int = 0
     _ending: int = 0  # the signal that ends the show
-    _quick: int = 0
+    _quick: int = 0  # deaths in a row within `TRUST_S`
+    _shown: bool = False  # some engine has had a first beat
+    _go_at: float = 0.0
+    _spare_at: float = 0.0
     _folder: str = ""
     _news: queue.SimpleQueue[_News] = field(default_factory=queue.SimpleQueue)
     _peers: set[Connection] = field(default_factory=set)
 
     def run(self) -> int:
         self._folder = tempfile.mkdtemp(prefix="kfx-")
-        keep = {one: signal.signal(one, self._end) for one in (signal.SIGINT, signal.SIGTERM)}
+        ends = [getattr(signal, one, None) for one in ("SIGINT", "SIGTERM", "SIGHUP")]
+        # `nohup` ignores a closed terminal, and so does its child.
+        ends = [one for one in ends if one and signal.getsignal(one) is not signal.SIG_IGN]
+        keep = {one: signal.signal(one, self._end) for one in ends if one}
         listener = vcam_link.listen(vcam_link.address(self._folder, vcam_link.LIFELINE))
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
         terminal = _terminal()
@@ -132,7 +134,7 @@ class Supervisor:
 
     def _start(self) -> _Engine:
         command = [sys.executable, "-m", "kfx.engine.loop.standby"]
-        command += [",".join(self.warm), self.module, *self.arguments]
+        command += [self.module, *self.arguments]
         environment = {**os.environ, vcam_link.FOLDER_VARIABLE: self._folder}
         return _Engine(subprocess.Popen(command, env=environment))
 
@@ -151,20 +153,29 @@ class Supervisor:
             engine.process.kill()
             engine.process.wait()
         elif code is not None:
-            if not _crashed(code):
+            if not (_crashed(code) or (code and self._shown and engine.beaten is None)):
                 return code
             reason = _words(code)
         if reason:
-            self._quick = self._quick + 1 if engine.beaten is None else 0
-            if self._quick >= QUICK_DEATHS:
+            early = engine.beaten is None or now - engine.began < TRUST_S
+            self._quick = self._quick + 1 if early else 0
+            if not self._shown and self._quick >= QUICK_DEATHS:
                 self.say(f"the engine {reason}, {self._quick} times before its first picture")
                 return 1
             self._replace(engines, reason)
-        elif len(engines) == 1 and engine.beaten and now - engine.began > SPARE_S:
-            engines.append(self._start())
-        elif len(engines) > 1 and engines[1].process.poll() is not None:
-            engines.pop()  # the one that stood by died: another one follows
+        else:
+            self._go(engine)
+            self._keep_spare(engines, now)
         return None
+
+    def _keep_spare(self, engines: list[_Engine], now: float) -> None:
+        if len(engines) > 1 and engines[1].process.poll() is not None:
+            engines.pop()
+            self._spare_at = now + LOST_SPARE_S
+        engine = engines[0]
+        settled = engine.beaten and now - engine.began > SPARE_S
+        if len(engines) == 1 and settled and now >= self._spare_at:
+            engines.append(self._start())
 
     def _hear(self, news: _News, engines: list[_Engine]) -> None:
         for engine in engines:
@@ -172,16 +183,15 @@ class Supervisor:
                 engine.peer = news.peer
             if engine.peer is not news.peer:
                 continue
-            if news.word == standby.READY:
-                engine.ready = True
-            elif news.word == lifeline.BEAT:
+            if news.word == lifeline.BEAT:
                 engine.beaten = clock.now()
+                self._shown = True
             elif news.word == lifeline.REST:
                 engine.resting = True
             self._go(engine)
 
     def _go(self, engine: _Engine) -> None:
-        if not (engine.wanted and engine.ready) or engine.going or engine.peer is None:
+        if not engine.wanted or engine.going or engine.peer is None or clock.now() < self._go_at:
             return
         engine.going = True
         engine.began = clock.now()
@@ -191,7 +201,10 @@ class Supervisor:
     def _replace(self, engines: list[_Engine], reason: str) -> None:
         self._distrust(engines[0])
         self.restarts += 1
-        self.say(f"the engine {reason}; another one takes over ({self.restarts})")
+        pause = PAUSES_S[min(self._quick, len(PAUSES_S) - 1)]
+        self._go_at = clock.now() + pause
+        after = f" in {pause:g} s" if pause else ""
+        self.say(f"the engine {reason}; another one takes over{after} ({self.restarts})")
         engines.pop(0)
         if not engines:
             engines.append(self._start())
@@ -259,7 +272,7 @@ def _crashed(code: int) -> bool:
 
 def _words(code: int) -> str:
     if code >= 0:
-        return f"crashed (exit code {code})"
+        return f"{'crashed' if code == standby.CRASHED else 'ended'} (exit code {code})"
     with contextlib.suppress(ValueError):
         return f"was killed ({signal.Signals(-code).name})"
     return f"was killed (signal {-code})"

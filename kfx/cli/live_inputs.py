@@ -19,8 +19,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--osc-in",
         metavar="[HOST:]PORT",
-        help=f"OSC, OSCQuery and kfx ctl (default: this machine only, {PORT} or the next free "
-        f"port; '{OFF}' for none)",
+        help="OSC, OSCQuery, kfx ctl, and faces for retarget by OSC, VMC or Live Link Face "
+        f"(default: this machine only, {PORT} or the next free port; '{OFF}' for none)",
     )
     group.add_argument(
         "--allow",

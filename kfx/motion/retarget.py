@@ -15,7 +15,7 @@ from kfx.tracking.arkit import NAMES
 from kfx.types import Face, Tick
 
 INCOMING = "face.in."
-"""Signals ``face.in.jawOpen`` … are the coefficients of a stream."""
+"""Signals ``face.in.jawOpen`` … are the coefficients of a stream: live, `kfx.sync.face_in`."""
 _FADE_S = 0.4  # so quickly the target becomes itself when its driver is lost
 _RENEW_S = 1.0  # how often a rest is read again
 
@@ -29,10 +29,11 @@ class _Rest:
 class Retarget(Reenact):
     """What the driver adds to their own resting face is added to the target's.
 
-    Every other face is a target; give the link `slots` in the preset to choose.
+    Every other face is a target; give the link `slots` in the preset to choose. The stream is what
+    comes in at ``kfx live --osc-in``: from another kfx, VMC, or an iPhone's Live Link Face.
     """
 
-    driver = Choice("performer", ("performer", "stream"), doc="who drives: a slot, or a stream")
+    driver = Choice("performer", ("performer", "stream"), doc="a slot, or what comes in")
     slot = Performer("0", doc="who drives: the number of a slot, or the name it is pinned by")
     gain = Float(1.0, 0.0, 2.0, doc="1 = as performed, 2 = twice the expression")
     mouth = Float(1.0, doc="share of lips and jaw that the driver has")

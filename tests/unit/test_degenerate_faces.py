@@ -109,8 +109,18 @@ def test_motion_stays_sound(name, take):
     for i, faces in enumerate(tracked([TAKES[take](i) for i in range(16)])):
         frame = Frame(PIXELS, i, Fraction(i, 30), 0.0)
         tick = tick_of(frame, faces, 0.0 if i == 0 else 1 / 30)
+        scene = motion.stage(motion.hold(tick), tick, {face.slot for face in faces})
+        if scene is not None:
+            for placed in scene.placed.values():
+                assert np.isfinite(placed.landmarks).all(), f"frame {i}: held"
         for face in faces:
             driven = motion.drive(face, tick)
+            light = motion.light(face, tick)
+            assert light is None or np.isfinite(light).all(), f"frame {i}: light"
+            for layer in motion.layers(face, tick):
+                assert layer.cover is not None
+                assert np.isfinite(layer.cover).all(), f"frame {i}: layer"
+                assert np.isfinite(layer.face.landmarks).all(), f"frame {i}: layer"
             assert driven.shape == (478, 3)
             assert np.isfinite(driven).all(), f"frame {i}, slot {face.slot}"
             shown = believable(face.landmarks, driven, face.iod)

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 HERE = "kfx_here_"  # a second sampler of each image, for what is read at the pixel being drawn
 FETCH = "GL_EXT_shader_framebuffer_fetch"
 _PLATE = "kfx_plate"  # what a shader that draws in place finds at its pixel
+# A uniform that stays 0. Mesa drops what a shader writes where it sees that this is what it found,
+# and llvmpipe then fills the pixel with anything.
+_NOTHING = "kfx_nothing"
 _OURS = 90_000  # lines from here on are kfx's own, not the author's
 
 AUTOMATIC = ("RENDERSIZE", "TIME", "TIMEDELTA", "FRAMEINDEX", "DATE", "PASSINDEX")
@@ -194,6 +197,7 @@ def stages(
     if in_place:
         extended.insert(0, f"#extension {FETCH} : require")
         output = f"layout(location = 0) inout vec4 isf_FragColor;\nvec4 {_PLATE};"
+        output += f"\nuniform vec4 {_NOTHING};"
     head = [
         output,
         "in vec2 isf_FragNormCoord;",
@@ -228,6 +232,7 @@ def stages(
             "    if (kfx_mix < 1.0 || KFX_OVER)\n"
             f"        isf_FragColor = kfx_blend({there}, isf_FragColor);"
         )
+        tail += [f"    isf_FragColor += {_NOTHING};"] * in_place
         head.append(f"const bool KFX_OVER = {str(shader.kind == 'generator').lower()};")
     elif shader.passes[index].persistent and shader.passes[index].is_float:
         tail.append(_HEALED)

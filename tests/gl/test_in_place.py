@@ -75,6 +75,14 @@ def test_looks_are_the_same_in_place(fetching, name, mix):
     assert np.abs(here - PIXELS).max() > 8, "it shows"
 
 
+@pytest.mark.parametrize("change", ["c", "vec4(1.0 - c.r, c.gba)", "vec4(c.rgb, 0.5 * c.a)"])
+def test_what_a_shader_leaves_as_it_was_stays(fetching, tmp_path, change):
+    body = f"void main() {{ vec4 c = IMG_THIS_PIXEL(inputImage); gl_FragColor = {change}; }}"
+    here, apart, (over, _) = both(fetching, load(write(tmp_path, body)))
+    assert over.draws_over({})
+    assert np.abs(here - apart).max() <= 1
+
+
 def test_a_target_that_is_not_the_picture_is_given_it_first(fetching):
     shader = effects.find("flash").source
     values = {name: knob.default for name, knob in shader.knobs.items()}

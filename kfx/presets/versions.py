@@ -30,6 +30,8 @@ MIGRATIONS: dict[int, Callable[[dict[str, Any]], dict[str, Any]]] = {0: _from_dr
 
 def migrated(data: dict[str, Any]) -> dict[str, Any]:
     """The data of a file in this version; raises `ValueError` for one that can't be read."""
+    if "version" not in data and {"input", "output"} & data.keys():
+        raise ValueError("missing; a net's card is no preset: name the net itself, -p net.onnx")
     if "version" not in data:
         raise ValueError(f"missing; begin the file with version = {VERSION}")
     version = data["version"]

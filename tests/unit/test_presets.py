@@ -33,6 +33,7 @@ def test_every_effect_declares_what_people_need(name):
         ("chain = [", r"look\.toml: Invalid value"),
         ("version = 2", r"look\.toml: version: 2 is newer .* install a newer kfx"),
         ("[[chain]]\neffect='film'", r"version: missing"),
+        ("kind = 'image'\n[input.x]\n", r"card is no preset.*-p net\.onnx"),
         (text("[[chain]]\nhz = 3"), r"chain\[0\]: effect is missing"),
         (text("[[chain]]\neffect='flim'"), r"chain\[0\]: effect 'flim' .*did you mean film"),
         (text("[[chain]]\neffect='film'\ngrain=9"), r"chain\[0\] \(film\): grain: 9 is outside"),

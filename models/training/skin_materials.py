@@ -77,11 +77,10 @@ class Scene:
         material: it is darkened, as a make-up artist would line it, and loses its red.
         """
         around = self.wide("material", 1)
-        rim, inside = smooth(around, 0.55, 0.95), smooth(around, 0.15, 0.60)
-        red = smooth(self.picture[:, :1] - self.picture[:, 1:2], 0.02, 0.12)
-        left = (1 - self.material) * (1 - 0.40 * rim)
-        sober = left * (0.55 * inside * red)
-        return left - sober, sober * self.luma.clamp(min=1e-6).sqrt()
+        left = (1 - self.material) * (1.35 - around).clamp(0.60, 1.0)
+        redder = (self.picture[:, :1] - self.picture[:, 1:2]).clamp(0.02, 0.12)
+        sober = left * ((redder - 0.02) * (8.0 * around).clamp(max=5.5))
+        return left - sober, sober * self.picture[:, 1:2]
 
     def light(self, x: Tensor, y: Tensor) -> Tensor:
         """(1, 3, h, w): the set's light, about 1, on normals x, y, of 1 or 3 channels."""

@@ -16,12 +16,13 @@ Values = npt.NDArray[np.float32]
 
 RATE = 30.0  # steps a second
 MODES, REGIONS = 24, 5  # normal numbers and uniform ones that a step takes
-STATE = 128 + MODES
+STATE = 128 + MODES + 7 * 5
 COUNT = len(NAMES) + 5
 HEAD = slice(len(NAMES), COUNT)
 """Where yaw, pitch, roll in degrees and x, y in iod stand behind the 52 coefficients."""
 MOST = np.float32([1.0] * len(NAMES) + [9.0, 7.0, 7.0, 0.12, 0.12])
 LEAST = np.float32([0.0] * len(NAMES) + [-9.0, -7.0, -7.0, -0.12, -0.12])
+KNEE = 0.6  # of the head's `MOST`, from where on it is held back
 WARM_UP = 45  # steps before the first one that is seen
 MOST_STEPS = 30  # of one call: after a longer gap the performance goes on where it was
 _TONGUE = NAMES.index("tongueOut")
@@ -81,5 +82,13 @@ class Play:
             },
         )
         shown = np.clip(self._past[0], LEAST, MOST)
+        shown[HEAD] = MOST[HEAD] * _bent(self._past[0, HEAD] / MOST[HEAD])
         shown[_TONGUE] = 0.0
         self._pair = np.stack([self._pair[1], shown])
+
+
+def _bent(share: Values) -> Values:
+    """Below 1 in size, and as it is up to `KNEE`: a head that hits its limit would jerk."""
+    size = np.abs(share)
+    over = (1.0 - KNEE) * np.tanh(np.maximum(size - KNEE, 0.0) / (1.0 - KNEE))
+    return (np.sign(share) * (np.minimum(size, KNEE) + over)).astype(np.float32)

@@ -40,6 +40,11 @@ RATE = 30.0  # steps a second
 HEAD = ("yaw", "pitch", "roll", "x", "y")  # degrees, and iod
 WHOLE = (*NAMES, *HEAD)
 SLOW_S = 4.0  # slower moves of the head are no sway
+HEAD_SIGMA = 0.7  # steps: what the tracker lets through of its noise is no sway either
+HEAD_REACH = 3  # steps from the middle of the kernel over what the net says of the head
+HEAD_KERNEL = np.exp(-(np.arange(-HEAD_REACH, HEAD_REACH + 1) ** 2) / (2 * 1.0**2))
+HEAD_KERNEL /= HEAD_KERNEL.sum()
+HEAD_GAIN = 1.35  # left to itself it sways less than the takes by so much: see `judge`
 BLOCKS = {  # region: its values, and of how many modes it is made
     "lids": ([n for n in NAMES if n.startswith(("eyeBlink", "eyeSquint", "eyeWide"))], 3),
     "gaze": ([n for n in NAMES if n.startswith("eyeLook")], 3),
@@ -57,6 +62,7 @@ BATCH = 32
 CARRY = 0.7  # how much of the last step's change is expected to go on
 LEAST_SIGMA = 0.01
 SEED = 4
+STATE = HIDDEN + MODES + (2 * HEAD_REACH + 1) * len(HEAD)
 FLIP = np.array([-1, 1, -1, -1, 1], np.float32)  # the head, mirrored
 
 
@@ -127,14 +133,20 @@ def calm(raw: np.ndarray) -> np.ndarray:
 
 
 def head_of(pose: np.ndarray, rate: float) -> np.ndarray:
-    """(n, 5) turn and place of the head against where it has been for some seconds."""
+    """(n, 5) turn and place of the head against where it has been for some seconds.
+
+    They come `HEAD_REACH` steps early, for so much later `HEAD_KERNEL` gives them out: a net that
+    draws each step anew would tremble where a head, which has weight, does not.
+    """
     from kfx.tracking import pose as poses
 
     turn = np.array([poses.yaw_pitch_roll(one) for one in pose])
     size = np.array([poses.scale(one) for one in pose])
     place = pose[:, :2, 3] / np.median(size)
     rows = np.column_stack([turn, place])
-    return smooth(rows - smooth(rows, SLOW_S * rate / 2), 1.2)
+    sway = smooth(rows - smooth(rows, SLOW_S * rate / 2), HEAD_SIGMA)
+    early = round(HEAD_REACH * rate / RATE)
+    return np.concatenate([sway[early:], np.repeat(sway[-1:], early, axis=0)])
 
 
 def read_takes(folder: Path, held_out: bool) -> dict[str, Take]:
@@ -210,6 +222,12 @@ def to_beats(take: Take, speed: float, bpm: float) -> tuple[np.ndarray, float]:
     return np.interp(np.arange(int(new[-1])), new, old), beat0
 
 
+def eased(places: np.ndarray) -> np.ndarray:
+    """The same way through a take without sudden changes of speed."""
+    steady = np.linspace(places[0], places[-1], len(places))
+    return steady + smooth((places - steady)[:, None], 3.0)[:, 0]
+
+
 def at(rows: np.ndarray, places: np.ndarray) -> np.ndarray:
     low = np.clip(places.astype(int), 0, len(rows) - 2)
     share = (places - low)[:, None]
@@ -252,6 +270,8 @@ class Sampler:
         places = places[start : start + LENGTH]
         gain = rng.uniform(0.75, 1.3)
         values = at(take.values, places)
+        # A head that is bent at once would jerk: it goes over to each new speed.
+        values[:, -len(HEAD) :] = at(take.values[:, -len(HEAD) :], eased(places))
         lively = gain * np.interp(places, np.arange(len(take.lively)), take.lively)
         energy = np.searchsorted(self.levels, lively) / len(self.levels)
         beat = beat0 + (start + np.arange(len(places))) * bpm / 60.0 / RATE
@@ -337,7 +357,7 @@ def fit(folder: Path, steps: int) -> None:
 
 def write_card(model: bytes, result: dict[str, float]) -> None:
     """``motion.toml`` beside the net."""
-    sizes = {"hidden": HIDDEN + MODES, "modes": MODES, "regions": len(SIZES), "all": len(WHOLE)}
+    sizes = {"hidden": STATE, "modes": MODES, "regions": len(SIZES), "all": len(WHOLE)}
     numbers = {f"{name}_surprise": round(value, 2) for name, value in result.items()}
     sha = hashlib.sha256(model).hexdigest()
     names = ", ".join(f'"{name}"' for name in WHOLE)
@@ -358,7 +378,7 @@ sha256 = "{sha}"
 is = "state"
 from = "next"
 shape = [1, {all}]
-doc = "52 ARKit coefficients; the head's yaw, pitch, roll in degrees and x, y in iod, off rest"
+doc = "52 ARKit coefficients; then yaw, pitch, roll (degrees) and x, y (iod), which aren't read"
 
 [input.state]
 is = "state"
@@ -384,7 +404,7 @@ doc = "numbers 0..1, new ones at each step: which member of each region's mixtur
 [output.next]
 is = "state"
 shape = [1, {all}]
-doc = "as past; may lie a little outside 0..1: cut it off for use, give it back as it is"
+doc = "as past, the head off rest; may lie a little outside 0..1: cut it off for use only"
 names = [{names}]
 
 [output.new_state]

@@ -6,11 +6,25 @@ from typing import Any
 
 import numpy as np
 import torch
-from motion import BATCH, CARRY, HIDDEN, KINDS, LEAST_SIGMA, MODES, SEED, SIZES
+from motion import (
+    BATCH,
+    CARRY,
+    HEAD,
+    HEAD_GAIN,
+    HEAD_KERNEL,
+    HIDDEN,
+    KINDS,
+    LEAST_SIGMA,
+    MODES,
+    SEED,
+    SIZES,
+    STATE,
+)
 from torch import nn
 
 IN = 2 * MODES + 4
 FADE = 0.93  # what is left of an error after a step
+HEAD_FADE = 0.97  # of the head's: what it says goes through a kernel, and comes back smoother so
 OUT = KINDS * sum(1 + 2 * size for size in SIZES)
 
 
@@ -61,18 +75,20 @@ def given(z: torch.Tensor, drive: torch.Tensor, rough: float) -> tuple[torch.Ten
     The past is off by something that now and then changes, and what is asked for is that it
     fades: so the net learns to come back from where its own chance has led it, without haste.
     """
+    fade = torch.full((MODES,), FADE)
+    fade[-len(HEAD) :] = HEAD_FADE
     size = rough * torch.rand(len(z), 1, 1) ** 2
     off = size[:, 0] * torch.randn_like(z[:, 0])
     offs = [off]
     for _ in range(1, z.shape[1]):
         kick = (torch.rand(len(z), 1) < 0.03).float() * size[:, 0] * 0.5
-        off = FADE * off + kick * torch.randn_like(off)
+        off = fade * off + kick * torch.randn_like(off)
         offs.append(off)
     wrong = torch.stack(offs, dim=1)
     past = z + wrong
     speed = past[:, 1:-1] - past[:, :-2]
     x = torch.cat([past[:, 1:-1], speed, drive[:, 2:]], dim=2)
-    goal = z[:, 2:] + FADE * wrong[:, 1:-1]
+    goal = z[:, 2:] + fade * wrong[:, 1:-1]
     return x, goal - past[:, 1:-1] - CARRY * speed
 
 
@@ -132,7 +148,10 @@ def onnx_of(weights: dict[str, np.ndarray], modes: Any, levels: np.ndarray) -> b
     def linear(value: str, weight: np.ndarray, bias: np.ndarray) -> str:
         return op("Add", op("MatMul", value, const(weight.T)), const(bias))
 
+    # What the net last said of the head is in the state: `past` holds what was given out of it.
+    said, face = STATE - len(HEAD), MODES - len(HEAD)
     z = op("MatMul", op("Sub", "past", const(modes.mean)), const(modes.into))
+    z = op("Concat", part(z, 0, face), part("state", said, STATE), axis=1)
     hidden, before = part("state", 0, HIDDEN), part("state", HIDDEN, HIDDEN + MODES)
     speed = op("Sub", z, before)
     x = op("Concat", z, speed, part("drive", 0, 4), axis=1)
@@ -174,19 +193,23 @@ def onnx_of(weights: dict[str, np.ndarray], modes: Any, levels: np.ndarray) -> b
     moved = op("Add", op("Concat", *changes, axis=1), op("Mul", speed, const(CARRY)))
     moved = op("Add", z, moved)
     moved = op("Max", op("Min", moved, const(modes.high)), const(modes.low))
-    moved = op("MatMul", moved, const(modes.back))
-    nodes.append(helper.make_node("Add", [moved, const(modes.mean)], ["next"]))
-    nodes.append(helper.make_node("Concat", [hidden, z], ["new_state"], axis=1))
+    heads = part("state", HIDDEN + MODES + len(HEAD), STATE)
+    heads = op("Concat", heads, part(moved, face, MODES), axis=1)
+    kernel = np.kron(HEAD_GAIN * HEAD_KERNEL[:, None], np.eye(len(HEAD)))
+    shown = op("Concat", part(moved, 0, face), op("MatMul", heads, const(kernel)), axis=1)
+    shown = op("MatMul", shown, const(modes.back))
+    nodes.append(helper.make_node("Add", [shown, const(modes.mean)], ["next"]))
+    nodes.append(helper.make_node("Concat", [hidden, z, heads], ["new_state"], axis=1))
 
     def info(name: str, size: int) -> Any:
         return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", size])
 
-    sizes = {"past": 57, "state": HIDDEN + MODES, "drive": 5, "noise": MODES, "pick": len(SIZES)}
+    sizes = {"past": 57, "state": STATE, "drive": 5, "noise": MODES, "pick": len(SIZES)}
     graph = helper.make_graph(
         nodes,
         "motion",
         [info(name, size) for name, size in sizes.items()],
-        [info("next", 57), info("new_state", HIDDEN + MODES)],
+        [info("next", 57), info("new_state", STATE)],
         stored,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)

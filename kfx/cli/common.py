@@ -135,6 +135,17 @@ def quiet_libraries() -> Iterator[None]:
         shown.close()
 
 
+def add_pin_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--pin",
+        action="append",
+        default=[],
+        metavar="SLOT=NAME",
+        help="name a slot and keep it for its performer, e.g. 0=lead: presets route by it, and "
+        "their calibration is used; may be repeated",
+    )
+
+
 def pins_of(texts: list[str]) -> dict[int, str]:
     """Slot → name of ``--pin SLOT=NAME``. Raises `UsageError` naming the one that is wrong."""
     from kfx.types import MAX_FACES

@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     common.add_look_arguments(parser, "default: supernova; of a take its own look, as it was shown")
     parser.set_defaults(preset=None)  # a take has its own
     common.add_size_argument(parser)
+    common.add_pin_argument(parser)
     parser.add_argument("--from", dest="start", metavar="S", help="first second to render")
     parser.add_argument("--to", dest="stop", metavar="S", help="second at which to stop")
     parser.add_argument("--grid", metavar="GRID.json", help="the song's beats: see kfx beats")
@@ -95,7 +96,7 @@ def run(options: argparse.Namespace) -> int:
     common.check_new(options.report, force=options.force, read=(*read, options.out))
     if (Path(options.input) / FILE).is_file() or Path(options.input).name == FILE:
         return render_take.run(options)
-    size = common.size_of(options.size)
+    size, pins = common.size_of(options.size), common.pins_of(options.pin)
     start, stop = common.span_of(options)
     if sinks.kind_of(options.out) not in ("file", "null"):
         raise UsageError(f"-o {options.out}: render writes files; for this sink use kfx live")
@@ -143,6 +144,7 @@ def run(options: argparse.Namespace) -> int:
                 ticks=ticks,
                 conductor=played.conductor if played else None,
                 hands=options.hands,
+                pins=pins,
                 overwrite=options.force,
                 aov=aov,
                 aov_format=options.aov_format,

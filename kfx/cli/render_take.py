@@ -13,7 +13,7 @@ def run(options: argparse.Namespace) -> int:
     from kfx import presets, sinks, takes
     from kfx.errors import KfxError, UsageError
 
-    for name in ("start", "stop", "aov", "size", "sync", "grid", "song_start", "ltc"):
+    for name in ("start", "stop", "aov", "size", "sync", "grid", "song_start", "ltc", "pin"):
         if getattr(options, name, None):
             said = {"start": "from", "stop": "to"}.get(name, name).replace("_", "-")
             raise UsageError(f"--{said}: a take is rendered whole, at its own size and time")

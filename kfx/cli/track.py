@@ -15,6 +15,7 @@ DESCRIPTION = """Track the faces of INPUT and write them as CSV.
   tc         timecode of the file, else counted from 00:00:00:00
   song_bar, song_beat   counted from 1, with --bpm; else empty
   face_id    0-7, the same for a performer as long as they can be told
+  name       of a slot that --pin names
   conf       0..1, rises within 0.1 s of a face's appearance
   p000_x …   x and y in pixels, pixel centres at .5; z in inter-ocular distances, away from camera
   A frame without a face has one row with conf 0 and no points. Points are as found; --smooth
@@ -22,10 +23,11 @@ DESCRIPTION = """Track the faces of INPUT and write them as CSV.
 
 --format livelink: Live Link Face CSV for Unreal, Blender, Maya: 52 ARKit shapes, head and eyes
   Resampled to 30 or 60 frames a second (Unreal knows no others), timecode rewritten, the original
-  in NAME.source.json. Several faces: NAME.slot0.csv, NAME.slot1.csv … A lost face has no rows;
-  only losses up to 0.15 s are bridged. Angles are degrees / 180: yaw > 0 to the subject's left,
-  pitch > 0 down, roll > 0 to the subject's right shoulder. Unreal reads the subject from a name
-  like S12_T04_lead.csv. TongueOut is always 0.
+  in NAME.source.json. Several faces: NAME.slot0.csv, NAME.slot1.csv …, or NAME_lead.csv of a slot
+  that --pin names; who is calibrated by that name is told by their own range. A lost face has no
+  rows; only losses up to 0.15 s are bridged. Angles are degrees / 180: yaw > 0 to the subject's
+  left, pitch > 0 down, roll > 0 to the subject's right shoulder. Unreal reads the subject from a
+  name like S12_T04_lead.csv. TongueOut is always 0.
 
 Files appear when they are whole: a failure or Ctrl-C leaves nothing.
 """
@@ -33,6 +35,7 @@ EPILOG = """examples:
   kfx track take3.mov -o take3.csv
   kfx track take3.mov -o chorus.csv --from 1:02 --to 1:10 --bpm 128 --smooth
   kfx track take3.mov -o S12_T04_lead.csv --format livelink --fps 60
+  kfx track duet.mov -o S12_T04.csv --format livelink --pin 0=lead --pin 1=rap
   kfx track performer?faces=2 -o truth.csv --tracker truth --to 4
 """
 
@@ -49,6 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tracker", default="mediapipe", help="mediapipe, or truth for the performer's own faces"
     )
+    common.add_pin_argument(parser)
     common.add_size_argument(parser)
     parser.add_argument("--force", action="store_true", help="replace files that exist")
 
@@ -57,7 +61,7 @@ def run(options: argparse.Namespace) -> int:
     from kfx import sources
     from kfx.errors import UsageError
 
-    size = common.size_of(options.size)
+    size, pins = common.size_of(options.size), common.pins_of(options.pin)
     start, stop = common.span_of(options)
     rate = sources.parse_rate(options.fps, "--fps") if options.fps else None
     if options.bpm is not None and not 1 <= options.bpm <= 1000:
@@ -72,7 +76,7 @@ def run(options: argparse.Namespace) -> int:
         from kfx.cli.progress import Bar
         from kfx.engine.tracks import track
 
-        track.check(options.out, options.format, rate, overwrite=options.force)
+        track.check(options.out, options.format, rate, overwrite=options.force, pins=pins)
         source = sources.open(options.input, size=size, start_s=start, stop_s=stop)
         with source, Bar(options.out) as bar:
             result = track.track(
@@ -83,6 +87,7 @@ def run(options: argparse.Namespace) -> int:
                 tracker=options.tracker,
                 smooth=options.smooth,
                 bpm=options.bpm,
+                pins=pins,
                 overwrite=options.force,
                 progress=bar,
             )

@@ -18,9 +18,10 @@ class Finder(Protocol):
     """Finds raw landmarks. Stateful: give it the frames of one take in order.
 
     Must: return one (478, 3) float32 array per face in pixels of the whole frame, in any order,
-    without duplicates; never raise over a picture. `reset` is called at a cut. Should: have
-    ``guesses_depth = True`` where z is less sure than x and y, so that z and pose follow from the
-    shape of each performer's head, which the tracker then learns.
+    without duplicates; never raise over a picture. `reset` is called where another take begins.
+    Should: have ``look_about()``, called at a cut, where faces are searched for now and then only;
+    have ``guesses_depth = True`` where z is less sure than x and y, so that z and pose follow from
+    the shape of each performer's head, which the tracker then learns.
     """
 
     def find(self, frame: Frame) -> list[Landmarks]: ...

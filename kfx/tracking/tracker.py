@@ -7,6 +7,7 @@ from types import TracebackType
 
 import numpy as np
 
+from kfx.cuts import Cuts
 from kfx.tracking import Finder, calibration, open_finder
 from kfx.tracking import pose as poses
 from kfx.tracking.blendshapes import Blendshapes
@@ -14,11 +15,10 @@ from kfx.tracking.depth import laid
 from kfx.tracking.identity import Identity, Sighting
 from kfx.tracking.predict import Predictor, Sight, Tracked
 from kfx.tracking.smooth import Calm
-from kfx.types import MAX_FACES, Face, Frame, Landmarks, Pixels, freeze
+from kfx.types import MAX_FACES, Face, Frame, Landmarks, freeze
 
 FADE_IN_S = 0.10
 FADE_OUT_S = 0.15
-CUT_LEVELS = 40.0  # mean change of a coarse picture, of 255, that makes a cut
 GAP_S = 0.5  # a longer pause between two frames is treated as a cut for the filters
 
 
@@ -55,7 +55,7 @@ class Tracker:
         self._calibrations: dict[str, calibration.Calibration | None] = {}  # by name
         self._shown: dict[int, _Shown] = {}
         self._time: float | None = None
-        self._before: Pixels | None = None  # the last picture
+        self._cuts = Cuts(wait=0)  # a strobe takes nobody's slot
 
     def __enter__(self) -> Tracker:
         return self
@@ -69,12 +69,12 @@ class Tracker:
         self._finder.close()
 
     def reset(self) -> None:
-        """A cut: nothing of the past applies."""
+        """Another take: nothing of the past applies."""
         self._finder.reset()
         self._identity.reset()
         self._shown.clear()
         self._time = None
-        self._before = None
+        self._cuts = Cuts(wait=0)
 
     def pin(self, slot: int, name: str) -> None:
         """Keep `slot` for who is in it, by `name`: see `Identity.pin`.
@@ -98,17 +98,19 @@ class Tracker:
             dt = 0.0
         self._time = time
         first = dt == 0.0
+        if self._cuts.at(frame.pixels) and not first:
+            self._cut()
+            first = True
         sightings = [Sighting.of(f) for f in self._finder.find(frame) if poses.is_finite(f)]
         found = self._identity.assign(sightings, time)
+        for before, slot in self._identity.renamed.items():
+            if before in self._shown:
+                self._shown[slot] = self._shown.pop(before)
         for slot, sighting in found.items():
             self._show(slot, sighting, dt, at_once=first)
         lost = [slot for slot in self._shown if slot not in found]
-        if lost:
-            # At a cut a face is gone at once: its effect must not hang in the next shot.
-            gone = FADE_OUT_S if _is_cut(self._before, frame.pixels) else dt
-            for slot in lost:
-                self._fade(slot, gone)
-        self._before = frame.pixels
+        for slot in lost:
+            self._fade(slot, dt)
         for shown in self._shown.values():
             shown.future.add(shown.face, time)
         return tuple(self._shown[slot].face for slot in sorted(self._shown))
@@ -116,6 +118,14 @@ class Tracker:
     def predicted(self, ahead_s: float) -> tuple[Face, ...]:
         """The faces of the last frame as they will be `ahead_s` later (at most 0.1)."""
         return tuple(self._shown[slot].future.predict(ahead_s) for slot in sorted(self._shown))
+
+    def _cut(self) -> None:
+        """Another shot: performers keep their slots, and may be anywhere."""
+        look_about = getattr(self._finder, "look_about", None)
+        if look_about is not None:
+            look_about()
+        self._identity.cut()
+        self._shown.clear()  # an effect must not hang in the next shot
 
     def _show(self, slot: int, sighting: Sighting, dt: float, *, at_once: bool) -> None:
         shown = self._shown.get(slot)
@@ -166,18 +176,6 @@ class Tracker:
             age=shown.face.age,
             blendshapes=shown.face.blendshapes,
         )
-
-
-def _is_cut(before: Pixels | None, now: Pixels) -> bool:
-    """Whether the picture has changed as a whole."""
-    if before is None or before.shape != now.shape:
-        return False
-    step_y, step_x = max(1, now.shape[0] // 18), max(1, now.shape[1] // 32)
-    a, b = (
-        pixels[step_y // 2 :: step_y, step_x // 2 :: step_x, 1].astype(np.int16)
-        for pixels in (before, now)
-    )
-    return float(np.abs(b - a).mean()) > CUT_LEVELS
 
 
 def _face(slot: int, sighting: Sighting, presence: float, age: int) -> Tracked:

@@ -78,6 +78,14 @@ def test_the_performers_truth_comes_out_as_it_is(tmp_path, capsys):
     assert [p.name for p in tmp_path.iterdir()] == ["take.csv"]
 
 
+def test_a_pinned_slot_is_named(tmp_path):
+    out = tmp_path / "duet.csv"
+    spec = ["performer?faces=2", "-o", str(out), "--to", "0.1", *SMALL]
+    assert main(["track", *spec, "--pin", "1=lead"]) == 0
+    assert {(row["face_id"], row["name"]) for row in table(out)} == {("0", ""), ("1", "lead")}
+    assert main(["track", *spec, "--force", "--pin", "9=lead"]) == 2
+
+
 def test_a_cut_keeps_the_numbers_and_the_timecode_of_the_take(tmp_path):
     whole, part = tmp_path / "whole.csv", tmp_path / "part.csv"
     spec = ["performer?faces=2", *SMALL]

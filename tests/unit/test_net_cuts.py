@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kfx.neural.cuts import WAIT, Cuts
+from kfx.cuts import WAIT, Cuts
 from kfx.neural.session import sample_picture
 
 ONE, OTHER = (sample_picture((320, 180), seed) for seed in (1, 2))

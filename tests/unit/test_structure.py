@@ -23,7 +23,7 @@ LAYERS = (
     {"sources", "tracking", "sync", "render", "neural", "sinks"},
     {
         *("types", "params", "clock", "errors", "assets", "timecode", "canonical", "arkit"),
-        *("own_nets", "writing"),
+        *("own_nets", "writing", "cuts"),
     },
 )
 LEVEL = {part: level for level, parts in enumerate(LAYERS) for part in parts}

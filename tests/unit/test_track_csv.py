@@ -437,3 +437,19 @@ def test_columns_are_declared_once():
     assert len(track_csv.COLUMNS) == 7 + 478 * 3
     assert len(track_livelink.COLUMNS) == 63
     assert Path(track_livelink.slot_path("a/take.csv", 2)) == Path("a/take.slot2.csv")
+
+
+def test_a_pinned_slot_has_its_name(tmp_path):
+    faces = [face_at(20, 20, 10), face_at(40, 20, 10, slot=3)]
+    _, rows = landmarks(tmp_path / "t.csv", [(frame(0), faces)], names={3: 'J-Hope, "lead"'})
+    assert [(row["face_id"], row["name"]) for row in rows] == [("0", ""), ("3", 'J-Hope, "lead"')]
+
+
+def test_a_pinned_slot_is_the_subject_of_its_live_link_file(tmp_path):
+    writer = LiveLinkCsv(str(tmp_path / "S1_T2.csv"), info(), names={1: "lead/rap"})
+    for k in range(10):
+        writer.write(frame(k), [shaped(face_at(20 * s, 20, 8, slot=s)) for s in (1, 2)])
+    names = [path.name for path in writer.land()]
+    assert names == ["S1_T2_lead%2Frap.csv", "S1_T2.slot2.csv", "S1_T2.source.json"]
+    files = json.loads((tmp_path / names[-1]).read_text("utf-8"))["files"]
+    assert [one["name"] for one in files] == ["lead/rap", ""]

@@ -235,11 +235,11 @@ def test_reentry_at_the_same_place_takes_the_old_slot_and_a_stranger_gets_a_new_
     assert [f.slot for f in shown[-1] if f.found] == [1]
 
 
-def shaped(x, seed, **pose):
+def shaped(x, seed, iod=60, **pose):
     """Somebody's head: the canonical face made longer, wider and narrower by chance."""
     rng = np.random.default_rng(seed)
     shape = canonical().vertices * rng.uniform(0.85, 1.15, 3).astype(np.float32)
-    return landmarks_of(pose_of(x, 200, 60, **pose), shape)
+    return landmarks_of(pose_of(x, 200, iod, **pose), shape)
 
 
 def test_two_who_leave_and_return_elsewhere_get_their_slots_by_their_faces():
@@ -248,6 +248,62 @@ def test_two_who_leave_and_return_elsewhere_get_their_slots_by_their_faces():
     before = {f.slot: f.landmarks[1, 0] < 350 for f in shown[19]}
     after = {f.slot: f.landmarks[1, 0] < 350 for f in shown[-1] if f.found}
     assert after == {slot: not left for slot, left in before.items()}
+
+
+def shots(*parts):
+    """What is shown of (picture, faces of each frame) after one another."""
+    frames = [faces for _, part in parts for faces in part]
+    pictures = [pixels for pixels, part in parts for _ in part]
+    with Tracker(Script(frames)) as tracker:
+        return [
+            tracker.track(Frame(pixels, i, Fraction(i, 30), 0.0))
+            for i, pixels in enumerate(pictures)
+        ]
+
+
+def scenery(seed):
+    """A picture of large patches, unlike that of another seed."""
+    patches = np.random.default_rng(seed).integers(0, 255, (9, 16, 4), np.uint8)
+    return patches.repeat(10, axis=0).repeat(10, axis=1)
+
+
+def test_performers_keep_their_slots_over_a_cut():
+    close = [shaped(640, 8, iod=150)]
+    shown = shots(
+        (scenery(1), [[shaped(200, 8), shaped(500, 2)]] * 20),
+        (scenery(2), [close] * 20),
+        (scenery(3), [[shaped(480, 8), shaped(220, 2)]] * 2),
+    )
+    left, right = (
+        [f.landmarks[1, 0] < 350 for f in sorted(at, key=slot_of)] for at in shown[19::22]
+    )
+    assert left == [not other for other in right]
+    lead = next(f.slot for f in shown[19] if f.landmarks[1, 0] < 350)
+    assert [(f.slot, f.presence) for f in shown[20]] == [(lead, 1.0)]
+    np.testing.assert_allclose(shown[20][0].landmarks[:, :2], close[0][:, :2], atol=0.5)
+
+
+def slot_of(face):
+    return face.slot
+
+
+def test_a_strobe_takes_nobodys_slot():
+    pair = [head(200), head(500)]  # the same face twice: only their places tell
+    shown = shots(*((scenery(k % 2), [pair] * 2) for k in range(10)))
+    slots = {tuple((f.slot, f.landmarks[1, 0] < 350) for f in faces) for faces in shown}
+    assert len(slots) == 1
+
+
+def test_who_is_known_again_late_gets_their_slot_back():
+    frames = [[shaped(200, 8), shaped(500, 2)]] * 20 + [[shaped(500, 2)]] * 75
+    frames += [[shaped(500, 2), shaped(900, 6)]] * 4 + [[shaped(500, 2), shaped(900, 8)]] * 2
+    shown = run(frames)
+    before = next(f for f in shown[19] if f.landmarks[1, 0] < 350)
+    stranger = next(f for f in shown[-3] if f.landmarks[1, 0] > 700)
+    again = next(f for f in shown[-1] if f.landmarks[1, 0] > 700)
+    assert stranger.slot != before.slot == again.slot
+    assert again.presence >= stranger.presence
+    assert len(shown[-1]) == 2
 
 
 def test_a_pinned_slot_waits_for_its_performer_over_a_cut_and_any_time():

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from kfx import sources
+from kfx.canonical import canonical
 from kfx.tracking import graph
 from kfx.tracking.finders import mediapipe as finder
 from kfx.tracking.tracker import Tracker
@@ -99,6 +100,34 @@ def test_faces_of_45_pixels_are_found_within_a_second():
     true = sorted((f.landmarks[4, :2] * 0.35 + (300, 200)).tolist() for f in whole.truth)
     np.testing.assert_allclose(found, true, atol=4)
     assert min(f.box[3] - f.box[1] for f in whole.truth) * 0.35 < 48
+
+
+def test_a_face_within_a_face_is_none():
+    face = canonical().vertices
+    large, small = 100 * face + 300, 50 * face + np.float32([320, 310, 0])
+    assert finder._same(small, large)
+    assert finder._same(large, small)
+    assert not finder._same(large, small + np.float32([150, 0, 0]))
+    assert not finder._same(large, 100 * face + np.float32([400, 300, 0]))
+
+
+def test_a_face_at_the_edge_beside_larger_ones_is_found():
+    """In a crop about it FaceMesh takes a neighbour: there is a closer look then."""
+    with sources.open("performer?seed=1", size=(640, 360)) as source:
+        whole = next(iter(source.frames()))
+    box = whole.truth[0].box
+    left, top, right, bottom = (int(v) for v in np.add(box, (-16, -40, 16, 20)))
+    face = whole.pixels[top:bottom, left:right]
+    scene = np.full((360, 640, 4), (60, 50, 70, 255), np.uint8)
+    places = ((330, 1.0), (450, 1.0), (550, 0.7))
+    for x, size in places:
+        part = cv2.resize(face, None, fx=size, fy=size, interpolation=cv2.INTER_AREA)
+        height, width = part.shape[:2]
+        scene[80 : 80 + height, x : x + width] = part[:, : 640 - x]
+    with Tracker() as tracker:
+        for i in range(6):
+            faces = tracker.track(Frame(scene, i, Fraction(i, 30), 0.0))
+    assert len(faces) == len(places)
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ class TakeFiles:
             variable_rate=False,
             first_number=FIRST_NUMBER,
         )
-        self._tracks = LandmarksCsv(str(self.path("landmarks")), source)
+        self._tracks = LandmarksCsv(str(self.path("landmarks")), source, names=facts.members)
         stack.callback(self._land)
         document.save(Take(self.folder, self._document({}, [])))
         self._kept = KeptPresets(self.folder, self.name, self._preset)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from fractions import Fraction
 from pathlib import Path
@@ -33,8 +33,16 @@ class LandmarksCsv:
     steady rate, ``NAME.source.json`` says the exact time of every frame.
     """
 
-    def __init__(self, spec: str, info: SourceInfo, *, bpm: float | None = None) -> None:
+    def __init__(
+        self,
+        spec: str,
+        info: SourceInfo,
+        *,
+        bpm: float | None = None,
+        names: Mapping[int, str] | None = None,  # of pinned slots
+    ) -> None:
         self._info, self._bpm = info, bpm
+        self._names = dict(names or {})
         self.rows: dict[int, int] = {}  # slot → rows written
         self._times: dict[int, str] = {}  # frame → exact seconds
         self._side: landing.Landing | None = None
@@ -70,7 +78,7 @@ class LandmarksCsv:
             if not found:
                 self._file.write(f"{start},,,0,{_NO_POINTS}\n")
             for face in found:
-                self._file.write(f"{start},{face_cells(face)}\n")
+                self._file.write(f"{start},{face_cells(face, self._names.get(face.slot, ''))}\n")
                 self.rows[face.slot] = self.rows.get(face.slot, 0) + 1
         except OSError as error:
             raise landing.failure(self._landing.spec, error) from None
@@ -130,13 +138,14 @@ def code(info: SourceInfo, frame: Frame) -> str:
     return timecode.text(round(frame.time * info.rate), info.rate)
 
 
-def face_cells(face: Face) -> str:
+def face_cells(face: Face, name: str = "") -> str:
     """``face_id,name,conf,p000_x …``: x and y in pixels, z in inter-ocular distances."""
     points = np.array(face.landmarks, dtype=np.float64)
     points[:, 2] /= face.iod if face.iod > 0 else 1.0
     points = np.nan_to_num(points, nan=0.0, posinf=0.0, neginf=0.0)
-    name = _quoted(str(getattr(face, "name", "") or ""))
-    return f"{face.slot},{name},{face.presence:.3f}," + _POINTS % tuple(points.reshape(-1).tolist())
+    return f"{face.slot},{_quoted(name)},{face.presence:.3f}," + _POINTS % tuple(
+        points.reshape(-1).tolist()
+    )
 
 
 def _song(time: Fraction, bpm: float | None) -> tuple[str, str]:

@@ -14,10 +14,11 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
@@ -82,10 +83,17 @@ class Sample:
 class LiveLinkCsv:
     """Collects the take, resamples it at its end, and writes a file per slot beside a sidecar."""
 
-    def __init__(self, spec: str, info: SourceInfo, *, rate: int | None = None) -> None:
+    def __init__(
+        self,
+        spec: str,
+        info: SourceInfo,
+        *,
+        rate: int | None = None,
+        names: Mapping[int, str] | None = None,  # of pinned slots
+    ) -> None:
         self.rows: dict[int, int] = {}
         self.warnings: list[str] = []
-        self._spec, self._info = spec, info
+        self._spec, self._info, self._names = spec, info, dict(names or {})
         self._rate = rate or (60 if info.rate > 30 else 30)
         self._first: Frame | None = None
         self._samples: dict[int, list[Sample]] = {}
@@ -106,16 +114,18 @@ class LiveLinkCsv:
         start = code(self._info, self._first)
         written = []
         for slot, samples in sorted(self._samples.items()):
-            target = Path(self._spec) if len(self._samples) == 1 else slot_path(self._spec, slot)
+            name = self._names.get(slot, "")
+            target = Path(self._spec)
+            if len(self._samples) > 1:
+                target = slot_path(self._spec, slot, name)
             lines, spans = rows(
                 samples, self._first.time, label(start, self._info.rate), self._rate
             )
             self.rows[slot] = len(lines)
             self._warn_if_taken_for_30(target, lines)
             self._put(target, ",".join(COLUMNS) + "\n" + "".join(lines))
-            written.append(
-                {"file": target.name, "slot": slot, "rows": len(lines), "spans_s": spans}
-            )
+            row = {"file": target.name, "slot": slot, "name": name, "rows": len(lines)}
+            written.append({**row, "spans_s": spans})
         self._put(side_path(self._spec), json.dumps(self._sidecar(start, written), indent=2) + "\n")
         for place in self._landings:
             place.land()
@@ -162,9 +172,11 @@ class LiveLinkCsv:
             )
 
 
-def slot_path(spec: str, slot: int) -> Path:
-    """``take.csv`` → ``take.slot2.csv``."""
+def slot_path(spec: str, slot: int, name: str = "") -> Path:
+    """``take.csv`` → ``take.slot2.csv``, or ``take_lead.csv``: for Unreal this is the subject."""
     path = Path(spec)
+    if name:
+        return path.with_name(f"{path.stem}_{quote(name, safe=' ')}{path.suffix}")
     return path.with_name(f"{path.stem}.slot{slot}{path.suffix}")
 
 

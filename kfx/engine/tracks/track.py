@@ -6,7 +6,7 @@ Reading has a thread of its own: decoding and FaceMesh both leave Python, so tha
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from fractions import Fraction
@@ -24,7 +24,7 @@ from kfx.sinks import landing
 from kfx.tracking import Finder, open_finder
 from kfx.tracking import pose as poses
 from kfx.tracking.tracker import Tracker
-from kfx.types import MAX_FACES, Face, Frame, Landmarks, Source, SourceInfo, freeze
+from kfx.types import MAX_FACES, Face, Frame, Landmarks, Source, freeze
 
 AHEAD = 4  # frames read before they are tracked
 FORMATS = ("csv", "livelink")
@@ -58,7 +58,14 @@ class Tracked:
         return self.frames / max(1e-9, self.seconds)
 
 
-def check(out: str, form: str, fps: Fraction | None, *, overwrite: bool) -> None:
+def check(
+    out: str,
+    form: str,
+    fps: Fraction | None,
+    *,
+    overwrite: bool,
+    pins: Mapping[int, str] | None = None,
+) -> None:
     """Raise `UsageError` or `KfxError` for what can be known before a frame is read."""
     if form not in FORMATS:
         raise UsageError(f"--format {form}: is unknown; there are " + ", ".join(FORMATS))
@@ -70,7 +77,7 @@ def check(out: str, form: str, fps: Fraction | None, *, overwrite: bool) -> None
         raise UsageError(
             f"--fps {float(fps):g}: Live Link Face files are read as 30 or 60; choose one"
         )
-    for path in _targets(out, form):
+    for path in _targets(out, form, pins):
         if path.is_dir():
             raise UsageError(f"-o {path}: is a folder; name a file in it")
         if path.exists() and not overwrite:
@@ -86,15 +93,17 @@ def track(
     tracker: str = "mediapipe",
     smooth: bool = False,
     bpm: float | None = None,
+    pins: Mapping[int, str] | None = None,
     overwrite: bool = False,
     progress: Callable[[int, int | None], None] | None = None,
 ) -> Tracked:
     """Track an open source into `out`.
 
     Points are written as found; with `smooth` (and always for livelink) as the tracker calms
-    them. Raises `KfxError`; then, and on Ctrl-C, no file is left.
+    them. `pins` names slots and keeps each for its performer, whose calibration is used. Raises
+    `KfxError`; then, and on Ctrl-C, no file is left.
     """
-    check(out, form, None if fps is None else Fraction(fps), overwrite=overwrite)
+    check(out, form, None if fps is None else Fraction(fps), overwrite=overwrite, pins=pins)
     info = source.info
     result = Tracked(warnings=list(info.notes))
     started = clock.now()
@@ -102,7 +111,12 @@ def track(
     read: Mailbox[Frame] = Mailbox(AHEAD, newest=False, wait=True)
     reader = threading.Thread(target=_read, args=(source, read), name="kfx-read", daemon=True)
     with Tracker(raw, blendshapes=form == "livelink") as faces_of:
-        writer = _writer(out, form, info, fps, bpm)
+        for slot, name in (pins or {}).items():
+            faces_of.pin(slot, name)
+        if form == "livelink":
+            writer: Writer = LiveLinkCsv(out, info, rate=fps, names=pins)
+        else:
+            writer = LandmarksCsv(out, info, bpm=bpm, names=pins)
         reader.start()
         try:
             with suppress(Closed):
@@ -123,7 +137,7 @@ def track(
             source.close()
             reader.join()
             writer.discard()
-    for path in _targets(out, form):
+    for path in _targets(out, form, pins):
         if overwrite and path not in result.files:
             path.unlink(missing_ok=True)  # of the take that was replaced
     result.rows = dict(writer.rows)
@@ -172,18 +186,11 @@ class _Kept:
         self._finder.close()
 
 
-def _writer(
-    out: str, form: str, info: SourceInfo, fps: int | None, bpm: float | None
-) -> LandmarksCsv | LiveLinkCsv:
-    if form == "livelink":
-        return LiveLinkCsv(out, info, rate=fps)
-    return LandmarksCsv(out, info, bpm=bpm)
-
-
-def _targets(out: str, form: str) -> list[Path]:
+def _targets(out: str, form: str, pins: Mapping[int, str] | None) -> list[Path]:
     """Every file that a job may write."""
-    slots = [slot_path(out, slot) for slot in range(MAX_FACES)] if form == "livelink" else []
-    return [Path(out), side_path(out), *slots]
+    slots = [slot_path(out, slot) for slot in range(MAX_FACES)]
+    slots += [slot_path(out, slot, name) for slot, name in (pins or {}).items()]
+    return [Path(out), side_path(out), *(slots if form == "livelink" else [])]
 
 
 def _read(source: Source, out: Mailbox[Frame]) -> None:

@@ -29,25 +29,28 @@ TILE = 0.67  # side of a tile in heights of the picture
 TILE_STEP = 0.75  # from one tile to the next at most, in sides
 TRACK_SIDE_PX = 1280  # a longer picture is tracked on a copy of this size
 CROP_FACES = 2.2  # side of a crop in face heights
+NARROW = 1.4  # the same where there is another face in it that FaceMesh takes instead
 LEAST_PX = 20  # height of a detection; what is smaller is as often a lamp as a face
 SURE, SURE_BELOW_PX = 0.7, 48  # a small detection must be so sure: lamps were seen at 0.68
+WITHIN = 0.75  # of another face's width: a face so small in the middle of it is none
 LOST_AFTER = 3  # frames without a face after which a crop is given up
 
 
 @dataclass
 class _Crop:
-    """A face followed on its own: centre and side in pixels of the tracked picture."""
+    """A face followed on its own: centre and size in pixels of the tracked picture."""
 
     mesh: Graph
     x: float
     y: float
-    side: float
+    size: float
+    reach: float = CROP_FACES  # its side in sizes of the face
     missed: int = 0
 
     def find(self, rgba: Picture) -> Landmarks | None:
         """The face's landmarks in pixels of the whole picture; the crop moves on with it."""
         height, width = rgba.shape[:2]
-        side = int(min(max(48.0, self.side), height, width))
+        side = int(min(max(48.0, self.reach * self.size), height, width))
         left = int(min(max(0.0, self.x - side / 2), width - side))
         top = int(min(max(0.0, self.y - side / 2), height - side))
         faces = _landmarks(self.mesh, rgba[top : top + side, left : left + side])
@@ -58,7 +61,7 @@ class _Crop:
         points = faces[0] + np.float32([left, top, 0])
         low, high = points[:, :2].min(axis=0), points[:, :2].max(axis=0)
         self.x, self.y = (float(v) for v in (low + high) / 2)
-        self.side = CROP_FACES * float((high - low).max())
+        self.size = float((high - low).max())
         return points
 
 
@@ -80,6 +83,10 @@ class MediaPipe:
         while self._crops:
             self._give_up(self._crops[0])
         self._main.reset()
+
+    def look_about(self) -> None:
+        """Search the next frame, and all of it; who is followed still is."""
+        self._looks = self._rest = 0
 
     def close(self) -> None:
         for graph in [self._main, self._detector, *self._spare, *(c.mesh for c in self._crops)]:
@@ -136,15 +143,27 @@ class MediaPipe:
                 continue
             if len(found) + len(new) >= self._max_faces:
                 break
-            mesh = self._spare.pop() if self._spare else face_mesh()
-            crop = _Crop(mesh, x, y, CROP_FACES * max(box.width * width, tall))
-            self._crops.append(crop)
-            points = crop.find(rgba)
-            if points is not None and not any(_same(points, p) for p in (*found, *new)):
+            points = self._follow(rgba, x, y, max(box.width * width, tall))
+            if points is not None and any(_same(points, p) for p in (*found, *new)):
+                self._give_up(self._crops[-1])
+            elif points is not None:
                 new.append(points)
-            else:
-                self._give_up(crop)
         return new
+
+    def _follow(self, rgba: Picture, x: float, y: float, size: float) -> Landmarks | None:
+        """The landmarks of the face about (`x`, `y`), and a crop for it, if there is one."""
+        mesh = self._spare.pop() if self._spare else face_mesh()
+        for reach in (CROP_FACES, NARROW):
+            crop = _Crop(mesh, x, y, size, reach)
+            points = crop.find(rgba)
+            if points is not None and _inside(x, y, points):
+                self._crops.append(crop)
+                return points
+            mesh.reset()
+            if points is None:
+                break
+        self._spare.append(mesh)
+        return None
 
     def _give_up(self, crop: _Crop) -> None:
         self._crops.remove(crop)
@@ -220,8 +239,12 @@ def _inside(x: float, y: float, points: Landmarks) -> bool:
 
 
 def _same(a: Landmarks, b: Landmarks) -> bool:
-    """Whether two faces lie on one another."""
-    away = np.linalg.norm(a[:, :2].mean(axis=0) - b[:, :2].mean(axis=0))
+    """Whether two faces lie on one another; FaceMesh may see one within a larger one at a cut."""
+    small, large = sorted((a, b), key=lambda points: float(np.ptp(points[:, 0])))
+    x, y = small[:, :2].mean(axis=0)
+    if np.ptp(small[:, 0]) < WITHIN * np.ptp(large[:, 0]) and _inside(x, y, large):
+        return True
+    away = np.linalg.norm(small[:, :2].mean(axis=0) - large[:, :2].mean(axis=0))
     return bool(away < 0.3 * np.ptp(a[:, 0]))
 
 

@@ -1,4 +1,4 @@
-"""Tells where another shot begins: what a net has made of the one before is of no use there.
+"""Tells where another shot begins: what was made of the one before is of no use there.
 
 Time alone tells jumps and loops, not the cuts in an edited clip. A cut is a picture unlike the one
 before it as a small copy without its level and contrast, so that a fade or a flash is none. Between
@@ -24,9 +24,10 @@ Small = npt.NDArray[np.float32]
 
 
 class Cuts:
-    """``at(pixels)`` once a frame."""
+    """``at(pixels)`` once a frame; what may be a strobe is waited out for `wait` frames."""
 
-    def __init__(self) -> None:
+    def __init__(self, wait: int = WAIT) -> None:
+        self._wait = wait
         self._last: Small | None = None
         self._waited = 0
 
@@ -37,7 +38,7 @@ class Cuts:
             return False  # what comes after it is compared with what was before it
         last = now if self._last is None else self._last
         unlike = _likeness(last, now) < UNLIKE
-        if unlike and abs(float(now.mean() - last.mean())) > JUMP and self._waited < WAIT:
+        if unlike and abs(float(now.mean() - last.mean())) > JUMP and self._waited < self._wait:
             self._waited += 1
             return False
         self._last, self._waited = now, 0

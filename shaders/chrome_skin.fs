@@ -21,7 +21,7 @@
     {"NAME": "tint", "TYPE": "color", "DEFAULT": [0.93, 0.96, 1.0, 1.0], "DOC": "colour of the metal"}
   ],
   "PASSES": [
-    {"TARGET": "meter", "WIDTH": "8", "HEIGHT": "1"},
+    {"TARGET": "meter", "WIDTH": "8", "HEIGHT": "2", "FLOAT": true},
     {"TARGET": "room", "WIDTH": "40", "HEIGHT": "24"},
     {"TARGET": "light", "WIDTH": "floor($WIDTH*$kfx_scale/2.0)", "HEIGHT": "floor($HEIGHT*$kfx_scale/2.0)", "FLOAT": true, "REACH_IOD": 0.05},
     {"TARGET": "metal", "WIDTH": "floor($WIDTH*$kfx_scale)", "HEIGHT": "floor($HEIGHT*$kfx_scale)", "REACH_IOD": 0.02},
@@ -52,12 +52,15 @@ vec3 mirrored(vec2 n, float rough) {
 }
 
 
-// How a face is lit: twelve places of its skin, so that one spark can't swing it.
-vec4 meter_of(int slot) {
+// Row 0: how a face is lit, by twelve places of its skin, so that one spark can't swing it; its size in
+// pixels. Row 1: its nose, and the way to its left.
+vec4 meter_of(int slot, int line) {
+    float scale = distance(landmark(slot, 468).xyz, landmark(slot, 473).xyz);
+    if (line == 1) return vec4(landmark(slot, 4).xy, (landmark(slot, 263).xy - landmark(slot, 33).xy) / max(scale, 1.0));
     int places[12] = int[12](50, 280, 151, 9, 205, 425, 67, 297, 119, 348, 36, 266);
     vec3 sum = vec3(0.0);
     for (int i = 0; i < 12 && landmark(slot, 1).w > 0.0; i++) sum += IMG_PIXEL(inputImage, landmark(slot, places[i]).xy).rgb;
-    return vec4(sum / 12.0, 1.0);
+    return vec4(sum / 12.0, scale);
 }
 
 // The place itself, far out of focus: what is beside the performer lies in the metal too.
@@ -67,21 +70,24 @@ vec4 room_at(vec2 at) {
     return vec4(sum / 16.0, 1.0);
 }
 
-// The skin's own shading without its pores: its mean and its slope over a cheek's width.
+// The skin's own shading without its pores: its mean and its slope over a cheek's width; a: eyes near by.
 vec4 light_round(vec2 at) {
     vec4 uv = IMG_NORM_PIXEL(faceUV, at);
     int slot = int(uv.b * 8.0);
-    float scale = distance(landmark(slot, 468).xyz, landmark(slot, 473).xyz);
+    float scale = texelFetch(meter, ivec2(slot, 0), 0).a;
     float a = max(0.8, scale * 0.026), b = scale * 0.075;
     vec2 p = at * IMG_SIZE(inputImage);
     float near = light_at(p + vec2(a, 0.0)) + light_at(p - vec2(a, 0.0)) + light_at(p + vec2(0.0, a)) + light_at(p - vec2(0.0, a));
     float ne = light_at(p + vec2(b, b)), nw = light_at(p + vec2(-b, b)), se = light_at(p + vec2(b, -b)), sw = light_at(p - vec2(b, b));
-    return vec4(near * 0.08 + (ne + nw + se + sw) * 0.17, ne + se - nw - sw, ne + nw - se - sw, 1.0);
+    vec2 px = 0.030 * scale / IMG_SIZE(inputImage);
+    float open = IMG_NORM_PIXEL(faceParts, at + vec2(0.0, px.y)).b + IMG_NORM_PIXEL(faceParts, at - vec2(0.0, px.y)).b
+               + IMG_NORM_PIXEL(faceParts, at + vec2(px.x, 0.0)).b + IMG_NORM_PIXEL(faceParts, at - vec2(px.x, 0.0)).b;
+    return vec4(near * 0.08 + (ne + nw + se + sw) * 0.17, ne + se - nw - sw, ne + nw - se - sw, open);
 }
 
 // The metal with its cover, of which what is left of the plate is taken: premultiplied.
 vec4 metal_at(vec2 here) {
-    vec4 uv = IMG_NORM_PIXEL(faceUV, here);
+    vec4 uv = IMG_THIS_PIXEL(faceUV);
 
     // The field is above 0 under the metal: behind the front that runs, and inside the oval.
     vec2 at = uv.xy * 0.55 + fract(kfx_seed * vec2(0.754, 0.569));
@@ -97,20 +103,21 @@ vec4 metal_at(vec2 here) {
     if (uv.a <= 0.0 || field < -0.07) return vec4(0.0);
 
     vec4 plate = IMG_NORM_PIXEL(inputImage, here);
-    vec4 parts = IMG_NORM_PIXEL(faceParts, here);
-    vec4 turned = IMG_NORM_PIXEL(faceNormal, here);
+    vec4 parts = IMG_THIS_PIXEL(faceParts);
+    vec4 turned = IMG_THIS_PIXEL(faceNormal);
     vec3 normal = turned.xyz;
     uv.a = mix(turned.a, uv.a, reach);
     int slot = int(uv.b * 8.0);
-    float scale = distance(landmark(slot, 468).xyz, landmark(slot, 473).xyz);
+    vec4 lit = texelFetch(meter, ivec2(slot, 0), 0), lie = texelFetch(meter, ivec2(slot, 1), 0);
+    float scale = lit.a;
     vec2 p = here * IMG_SIZE(inputImage);
 
     // Pores and folds from the plate's own light, at two sizes; their mean is its shading.
     float a = max(0.8, scale * 0.026);
     float e = light_at(p + vec2(a, 0.0)), w = light_at(p - vec2(a, 0.0)), n = light_at(p + vec2(0.0, a)), s = light_at(p - vec2(0.0, a));
-    vec3 around = IMG_NORM_PIXEL(light, here).rgb;
+    vec4 around = IMG_NORM_PIXEL(light, here);
     float mean = around.r;
-    float key = max(luma(IMG_PIXEL(meter, vec2(float(slot) + 0.5, 0.5)).rgb), 0.04);
+    float key = max(luma(lit.rgb), 0.04);
     vec2 bend = (vec2(e - w, n - s) * 0.7 + around.gb * 0.60) * detail * 1.7 / (mean + 0.3 * key + 0.03);
     bend /= 1.0 + 2.2 * length(bend);                // a fold, never a torn sheet
 
@@ -122,11 +129,10 @@ vec4 metal_at(vec2 here) {
         vec2 rise = vec2(IMG_NORM_PIXEL(liquid, at + vec2(0.02, 0.0)).r, IMG_NORM_PIXEL(liquid, at + vec2(0.0, 0.02)).r) - 0.5 - warp.x;
         vec2 way = wipe == 0 ? vec2(0.0, 1.0) : wipe == 1 ? vec2(0.0, -1.0) : wipe == 2 ? (uv.xy - vec2(0.5, 0.48)) / max(distance(uv.xy, vec2(0.5, 0.48)), 0.02) : wipe == 3 ? vec2(1.0, 0.0) : vec2(-1.0, 0.0);
         way -= rise * 0.30 * 0.55 / 0.02;
-        vec2 across = (landmark(slot, 263).xy - landmark(slot, 33).xy) / max(scale, 1.0);
-        outward = across * way.x + vec2(-across.y, across.x) * way.y;
+        outward = lie.zw * way.x + vec2(-lie.w, lie.z) * way.y;
         outward /= max(length(outward), 1e-3);
     }
-    vec2 centre = (p - landmark(slot, 4).xy) / max(scale, 1.0);
+    vec2 centre = (p - lie.xy) / max(scale, 1.0);
     vec2 m = normal.xy * 1.04 + 0.10 * centre * vec2(1.0, 0.7) - bend + 0.05 * warp.xy + outward * bead * 0.75;
 
     vec3 metal = mirrored(m, roughness);
@@ -145,12 +151,7 @@ vec4 metal_at(vec2 here) {
     metal = 1.0 - exp(-1.45 * metal);
 
     // Eyes and mouth are flesh; hair over the forehead is no skin. A shadow lies before the front.
-    float near = 0.030 * scale, open = parts.b;
-    if (lids > 0.05) {
-        vec2 px = near / IMG_SIZE(inputImage);
-        open += 0.45 * (IMG_NORM_PIXEL(faceParts, here + vec2(0.0, px.y)).b + IMG_NORM_PIXEL(faceParts, here - vec2(0.0, px.y)).b
-                      + IMG_NORM_PIXEL(faceParts, here + vec2(px.x, 0.0)).b + IMG_NORM_PIXEL(faceParts, here - vec2(px.x, 0.0)).b);
-    }
+    float open = parts.b + (lids > 0.05 ? 0.45 * around.a : 0.0);
     float alive = max(clamp(open, 0.0, 1.0), parts.a);
     float hair = smoothstep(0.10, 0.30, mean / key);
     float edge = max(0.004, 0.5 / max(scale * kfx_scale, 1.0));
@@ -164,7 +165,7 @@ vec4 metal_at(vec2 here) {
 }
 
 void main() {
-    if (PASSINDEX == 0) gl_FragColor = meter_of(int(gl_FragCoord.x));
+    if (PASSINDEX == 0) gl_FragColor = meter_of(int(gl_FragCoord.x), int(gl_FragCoord.y));
     else if (PASSINDEX == 1) gl_FragColor = room_at(isf_FragNormCoord);
     else if (PASSINDEX == 2) gl_FragColor = light_round(isf_FragNormCoord);
     else if (PASSINDEX == 3) gl_FragColor = metal_at(isf_FragNormCoord);

@@ -8,6 +8,7 @@
     {"NAME": "faceParts", "TYPE": "image"},
     {"NAME": "faceData", "TYPE": "image"},
     {"NAME": "beat", "TYPE": "float"},
+    {"NAME": "kfx_scale", "TYPE": "float"},
     {"NAME": "reach", "TYPE": "float", "DEFAULT": 4.0, "MIN": 0.5, "MAX": 8.0, "UNIT": "iod", "DOC": "length of the beam"},
     {"NAME": "width", "TYPE": "float", "DEFAULT": 0.06, "MIN": 0.02, "MAX": 0.3, "UNIT": "iod", "DOC": "width of the beam at the eye"},
     {"NAME": "power", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 4.0, "DOC": "brightness"},

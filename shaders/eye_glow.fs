@@ -22,6 +22,7 @@
   "PASSES": [
     {"TARGET": "eyes", "WIDTH": "16", "HEIGHT": "2", "FLOAT": true},
     {"TARGET": "air", "WIDTH": "floor($WIDTH*$kfx_scale)", "HEIGHT": "floor($HEIGHT*$kfx_scale)", "FLOAT": true, "REACH_IOD": 0.02},
+    {"TARGET": "burning", "WIDTH": "floor($WIDTH*$kfx_scale)", "HEIGHT": "floor($HEIGHT*$kfx_scale)", "FLOAT": true, "REACH_IOD": 0.02},
     {}
   ],
   "KFX": {"region": "face", "eyes_iod": 0.75, "pointwise": true}
@@ -91,45 +92,52 @@ vec4 scattered(vec2 here) {
     return vec4(halos, lit, 1.0 - exp(-veil), lines);
 }
 
+// The iris burns from its rim in: pupil dark when calm, white all through when hit. r its own light,
+// g the white of its heart.
+vec4 iris_at(vec2 here) {
+    vec2 p = here * RENDERSIZE / kfx_scale;
+    int nearest = 0, n = 0;
+    float least = 1e12;
+    bool more = true;
+    do {
+        vec4 one = texelFetch(eyes, ivec2(n, 0), 0);
+        float far = dot(p - one.xy, p - one.xy);
+        if (far < least) { nearest = n; least = far; }
+        n++;
+        more = n < 16 && texelFetch(eyes, ivec2(n & 15, 1), 0).w > 0.0;
+    } while (more);
+    vec4 at = texelFetch(eyes, ivec2(nearest, 0), 0);
+    vec3 how = texelFetch(eyes, ivec2(nearest, 1), 0).xyz;
+    vec2 d = p - at.xy;
+    float s = how.z, iris = max(at.z, 1.0), r = length(d) / iris;
+    float disc = 1.0 - smoothstep(0.84, 1.12 + 0.8 / iris, r);
+    float ring = exp(-min((r - 0.80) * (r - 0.80) * 11.5, 40.0));
+    float angle = atan(dot(d, vec2(-how.y, how.x)), dot(d, how.xy) + 1e-5);
+    // Fibres as fine as these pixels would flicker as the eye moves.
+    float fine = 0.22 * smoothstep(3.0, 9.0, iris * kfx_scale);
+    float fibre = 1.0 - fine + fine * cos(angle * 22.0 + 2.5 * sin(angle * 5.0));
+    float burn = disc * (0.55 + 0.75 * ring) * fibre * mix(smoothstep(0.24, 0.46, r), 1.0, clamp(s * s / (0.35 + s) * 0.55, 0.0, 0.9));
+    return vec4(burn * s * 2.2 + s * 0.55 * exp(-2.2 * clamp(r - 1.0, 0.0, 15.0)), burn * s * 1.5, 0.0, 1.0);
+}
+
 void main() {
     if (PASSINDEX == 0) {
         gl_FragColor = table(int(gl_FragCoord.x), int(gl_FragCoord.y));
     } else if (PASSINDEX == 1) {
         gl_FragColor = scattered(isf_FragNormCoord);
+    } else if (PASSINDEX == 2) {
+        gl_FragColor = iris_at(isf_FragNormCoord);
     } else {
         vec4 plate = IMG_THIS_PIXEL(inputImage);
-        vec2 p = gl_FragCoord.xy;
         float opening = IMG_THIS_PIXEL(faceParts).b;
         vec4 there = IMG_THIS_PIXEL(air);
+        vec2 iris = IMG_THIS_PIXEL(burning).rg * opening;
         vec3 albedo = plate.rgb * (0.70 + plate.rgb * (0.44 - 0.12 * plate.rgb)) + 0.03;
-        vec3 light = colour.rgb * (there.r + albedo * (there.g * (1.0 - opening)));
+        vec3 light = colour.rgb * (there.r + iris.r + albedo * (there.g * (1.0 - opening)));
         light += mix(colour.rgb, vec3(0.75, 0.88, 1.0), 0.4) * (streak * there.a);
-
-        // The iris burns from its rim in: pupil dark when calm, white all through when hit.
-        int nearest = 0, n = 0;
-        float least = 1e12;
-        bool more = true;
-        do {
-            vec4 one = texelFetch(eyes, ivec2(n, 0), 0);
-            float far = dot(p - one.xy, p - one.xy);
-            if (far < least) { nearest = n; least = far; }
-            n++;
-            more = n < 16 && texelFetch(eyes, ivec2(n & 15, 1), 0).w > 0.0;
-        } while (more);
-        vec4 at = texelFetch(eyes, ivec2(nearest, 0), 0);
-        vec3 how = texelFetch(eyes, ivec2(nearest, 1), 0).xyz;
-        vec2 d = p - at.xy;
-        float s = how.z, iris = max(at.z, 1.0), r = length(d) / iris;
-        float disc = 1.0 - smoothstep(0.84, 1.12 + 0.8 / iris, r);
-        float ring = exp(-min((r - 0.80) * (r - 0.80) * 11.5, 40.0));
-        float angle = atan(dot(d, vec2(-how.y, how.x)), dot(d, how.xy) + 1e-5);
-        float fibre = 0.78 + 0.22 * cos(angle * 22.0 + 2.5 * sin(angle * 5.0));
-        float burn = disc * (0.55 + 0.75 * ring) * fibre * mix(smoothstep(0.24, 0.46, r), 1.0, clamp(s * s / (0.35 + s) * 0.55, 0.0, 0.9));
-        float white = opening * burn * s * 1.5;
-        light += colour.rgb * opening * (burn * s * 2.2 + s * 0.55 * exp(-2.2 * clamp(r - 1.0, 0.0, 15.0)));
         // Exposure falls a little where the lens is full of light, then all of it rolls off like film.
         vec3 base = plate.rgb * (1.0 - 0.36 * there.b);
-        light += white * mix(vec3(1.0), colour.rgb, 0.25);
+        light += iris.g * mix(vec3(1.0), colour.rgb, 0.25);
         gl_FragColor = vec4(1.0 - (1.0 - base) * exp(-light), plate.a);
     }
 }

@@ -23,8 +23,8 @@
     {"NAME": "colour", "TYPE": "color", "DEFAULT": [0.30, 0.80, 1.0, 1.0], "DOC": "the projector's light"}
   ],
   "PASSES": [
-    {"TARGET": "meter", "WIDTH": "8", "HEIGHT": "2", "FLOAT": true},
-    {"TARGET": "veil", "WIDTH": "floor($WIDTH*$kfx_scale)", "HEIGHT": "floor($HEIGHT*$kfx_scale)", "FILTER": "nearest", "REACH_IOD": 0.04},
+    {"TARGET": "meter", "WIDTH": "8", "HEIGHT": "3", "FLOAT": true},
+    {"TARGET": "veil", "WIDTH": "floor($WIDTH*$kfx_scale)", "HEIGHT": "floor($HEIGHT*$kfx_scale)", "FLOAT": true, "REACH_IOD": 0.04},
     {"TARGET": "ghost", "WIDTH": "floor($WIDTH*$kfx_scale)", "HEIGHT": "floor($HEIGHT*$kfx_scale)", "REACH_IOD": 0.02},
     {}
   ],
@@ -47,8 +47,15 @@ float within(vec4 uv, float core) {
 }
 
 // Row 0: where a face is, its light (so that bright and dark skin project alike), its size in pixels;
-// row 1: rows across the head, in iod below the eyes: what a pixel's place is multiplied with, less that.
+// row 1: rows across the head, in iod below the eyes: what a pixel's place is multiplied with, less that;
+// row 2: the faces there are, one after the other.
 vec4 meter_of(int face, int line) {
+    if (line == 2) {
+        int found = 0;
+        for (int i = 0; i < 8; i++)
+            if (texelFetch(faceData, ivec2(468, i), 0).w > 0.0 && found++ == face) return vec4(float(i), 0.0, 0.0, 1.0);
+        return vec4(0.0);
+    }
     vec4 r = texelFetch(faceData, ivec2(468, face), 0), l = texelFetch(faceData, ivec2(473, face), 0);
     vec2 middle = 0.5 * (r.xy + l.xy);
     float scale = max(distance(r.xyz, l.xyz), 1.0);
@@ -64,29 +71,43 @@ vec4 meter_of(int face, int line) {
     return vec4(middle / IMG_SIZE(inputImage), sum / 8.0, r.w > 0.0 ? scale : 0.0);
 }
 
-// Whose rows a pixel lies in, its own face's or the nearest one's, and how far the skin goes dim there.
+// No line is finer than pixels can show: on small faces they run together.
+float apart_at(float scale) { return max(pitch, 3.4 / scale); }
+
+// The rows that a pixel lies in, its own face's or the nearest one's: r how many lines down; g how far the
+// skin goes dim there; b whose they are; a how far they stay lines.
 vec4 veil_at(vec2 at) {
-    vec4 there = IMG_NORM_PIXEL(faceUV, at);
-    float slot = there.b, best = 2.8;
-    for (int face = there.a > 0.0 ? 8 : 0; face < 8; face++) {
+    vec4 there = IMG_THIS_PIXEL(faceUV);
+    vec2 p = at * IMG_SIZE(inputImage);
+    int nearest = 0, n = 0;
+    float best = 2.8;
+    bool more = true;
+    do {
+        int face = int(texelFetch(meter, ivec2(n, 2), 0).r);
         vec4 one = texelFetch(meter, ivec2(face, 0), 0);
-        float d = one.a > 0.0 ? distance(one.xy * IMG_SIZE(inputImage), at * IMG_SIZE(inputImage)) / one.a : 9.0;
-        if (d < best) { best = d; slot = (float(face) + 0.5) / 8.0; }
-    }
+        float d = one.a > 0.0 ? distance(one.xy * IMG_SIZE(inputImage), p) / one.a : 9.0;
+        if (d < best) { best = d; nearest = face; }
+        n++;
+        more = n < 8 && texelFetch(meter, ivec2(n & 7, 2), 0).a > 0.0;
+    } while (more);
+    int slot = there.a > 0.0 ? int(there.b * 8.0) : nearest;
+    vec4 frame = texelFetch(meter, ivec2(slot, 1), 0);
     // Eyes and teeth let more of the living face through.
-    vec4 parts = IMG_NORM_PIXEL(faceParts, at);
+    vec4 parts = IMG_THIS_PIXEL(faceParts);
     float hidden = within(there, 0.50) * smoothstep(0.0, 1.0, there.a);
-    return vec4(slot, hidden * (1.0 - 0.6 * max(parts.b, parts.a)), 0.0, 1.0);
+    float lines = (dot(p, frame.xy) - frame.z - speed * TIME) / apart_at(frame.a);
+    return vec4(lines, hidden * (1.0 - 0.6 * max(parts.b, parts.a)), float(slot), clamp(pitch * frame.a / 4.5, 0.6, 1.0));
 }
 
 // What is projected, before it is drawn in lines, as the root of a fourth; a: how far from its end.
 vec4 ghost_at(vec2 at) {
     vec2 p = at * IMG_SIZE(inputImage);
-    int slot = int(IMG_NORM_PIXEL(veil, at).r * 8.0);
+    vec4 rows = texelFetch(veil, ivec2(gl_FragCoord.xy), 0);
+    int slot = int(rows.b);
     vec4 frame = texelFetch(meter, ivec2(slot, 1), 0);
     float key = max(texelFetch(meter, ivec2(slot, 0), 0).b, 0.08), scale = frame.a;
+    float row = rows.r * apart_at(scale) + speed * TIME;
     vec2 x = vec2(frame.y, -frame.x) * scale;
-    float row = dot(p, frame.xy) - frame.z;
 
     // On a hit slices slip, each its own way, and ease back; one drop-out in twenty-five between.
     float hits = floor(beat / every), since = beat - hits * every;
@@ -140,16 +161,12 @@ void main() {
     else {
         vec4 plate = IMG_THIS_PIXEL(inputImage);
         vec4 top = IMG_THIS_PIXEL(ghost);
-        vec2 behind = IMG_THIS_PIXEL(veil).rg;
+        vec4 behind = IMG_THIS_PIXEL(veil);
         gl_FragColor = plate;
         if (max(top.a, behind.g) > 0.0) {
-            vec4 frame = texelFetch(meter, ivec2(int(behind.r * 8.0), 1), 0);
-            float row = dot(gl_FragCoord.xy, frame.xy) - frame.z, scale = frame.a;
-
-            // No line is finer than pixels can show: on small faces they run together. Towards the
-            // oval they thin out and go dim, so that the light ends nowhere in particular.
-            float line = 0.5 + 0.5 * cos(6.2831853 * (row - speed * TIME) / max(pitch, 3.4 / scale));
-            line = mix(0.66, line, clamp(pitch * scale / 4.5, 0.6, 1.0));
+            // Towards the oval the lines thin out and go dim, so that the light ends nowhere in particular.
+            float line = abs(fract(behind.r) * 2.0 - 1.0);
+            line = mix(0.66, line * line * (3.0 - 2.0 * line), behind.a);      // all but a cosine, for less
             float soft = 0.30, fade = top.a;
             float cover = smoothstep(-soft, soft, fade * (1.35 + soft) - 0.35 - (1.0 - line)) * sqrt(fade);
             vec3 light = 1.0 - exp(top.rgb * top.rgb * (-4.8 * (0.30 + 1.20 * line * line)));

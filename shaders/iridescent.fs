@@ -36,11 +36,11 @@ float light_at(vec2 p) { return luma(IMG_PIXEL(inputImage, p).rgb); }
 
 // What the film throws back, as the root of a fourth; a: its cover.
 vec4 sheen_at(vec2 here) {
-    vec4 uv = IMG_NORM_PIXEL(faceUV, here);
+    vec4 uv = IMG_THIS_PIXEL(faceUV);
     if (uv.a <= 0.0) return vec4(0.0);
     vec4 plate = IMG_NORM_PIXEL(inputImage, here);
-    vec4 parts = IMG_NORM_PIXEL(faceParts, here);
-    vec4 normal = IMG_NORM_PIXEL(faceNormal, here);
+    vec4 parts = IMG_THIS_PIXEL(faceParts);
+    vec4 normal = IMG_THIS_PIXEL(faceNormal);
     int slot = int(uv.b * 8.0);
     float scale = distance(texelFetch(faceData, ivec2(468, slot), 0).xyz, texelFetch(faceData, ivec2(473, slot), 0).xyz);
 

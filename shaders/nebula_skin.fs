@@ -23,7 +23,7 @@
     {"NAME": "drift", "TYPE": "float", "DEFAULT": 0.25, "MIN": 0.0, "MAX": 2.0, "DOC": "how fast the gas moves on"}
   ],
   "PASSES": [
-    {"TARGET": "night", "WIDTH": "floor($WIDTH*$kfx_scale)", "HEIGHT": "floor($HEIGHT*$kfx_scale)", "REACH_IOD": 0.02},
+    {"TARGET": "night", "WIDTH": "floor($WIDTH*$kfx_scale*(0.72+0.28*$kfx_scale))", "HEIGHT": "floor($HEIGHT*$kfx_scale*(0.72+0.28*$kfx_scale))", "REACH_IOD": 0.02},
     {}
   ],
   "IMPORTED": {
@@ -74,7 +74,7 @@ vec4 sky_at(vec2 here) {
     float own = 0.5 + 0.5 * sin(TIME * 2.1 + 40.0 * (far.g + near.g));
     float flare = 0.75 + 0.55 * exp(-5.0 * fract(beat)) + 0.8 * energy;
     float light = (sparks.y * (0.8 + 0.6 * own) * 1.9 + sparks.x * sparks.x * 1.6) * (1.0 - 0.6 * cloud);
-    light *= 1.7 - 0.7 * kfx_scale;                // a star is as fine as a pixel: where those are larger it would pale
+    light *= 1.7 - 0.7 * kfx_scale * (0.72 + 0.28 * kfx_scale);    // a star is as fine as a pixel: where those are larger it would pale
     sky += mix(vec3(0.86, 0.92, 1.0), c[2] + 0.3, 0.35) * light * stars * flare;
 
     // Where the skin turns away the rim catches; lips keep a breath of blood, or a seam would run round the mouth.

@@ -21,7 +21,7 @@
   ],
   "PASSES": [
     {"TARGET": "heads", "WIDTH": "8", "HEIGHT": "2", "FLOAT": true},
-    {"TARGET": "who", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)"},
+    {"TARGET": "who", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)", "REACH_IOD": 0.05},
     {}
   ],
   "IMPORTED": {"shape": {"PATH": "textures/face_shape.png"}},
@@ -95,14 +95,12 @@ void cloud() {
     q /= 1.0 + 0.16 * thrown;
     float sway = orbit * sin(beat * 0.7854 + 0.9) * (1.0 - 0.4 * thrown);
     vec2 from = middle + q;
-    vec2 turned = from;
-    {
-        vec4 uv = IMG_NORM_PIXEL(faceUV, turned / RENDERSIZE);
-        float depth = uv.a > 0.0 ? IMG_NORM_PIXEL(shape, uv.rg).r * 1.6 : 0.9;
-        turned = from + right * sway * (0.55 - depth) * eye_px;
-    }
-    vec4 there = IMG_NORM_PIXEL(faceUV, turned / RENDERSIZE);
+    // The nearer, the further it sways: over the skin, which a face's own oval keeps in.
+    vec4 there = IMG_NORM_PIXEL(faceUV, from / RENDERSIZE);
     float depth = IMG_NORM_PIXEL(shape, there.rg).r;
+    float aside = sway * (0.55 - 1.6 * depth);
+    there.r += 0.345 * aside;                                        // so much of the unrolled face is an iod
+    vec2 turned = from + right * aside * eye_px;
 
     // The dark behind: the skin's own shape stays in it, faintly, like a room with the lights off.
     float y = luma(plate.rgb);

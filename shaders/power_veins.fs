@@ -21,26 +21,44 @@
     {"NAME": "travel", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.25, "MAX": 8.0, "UNIT": "beats", "DOC": "how long it is on its way to the tips"},
     {"NAME": "reach", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 1.0, "DOC": "how far the vessels have grown over the face"}
   ],
+  "PASSES": [
+    {"TARGET": "under", "WIDTH": "floor($WIDTH*$kfx_scale)", "HEIGHT": "floor($HEIGHT*$kfx_scale)", "FLOAT": true, "REACH_IOD": 0.02},
+    {}
+  ],
   "IMPORTED": {
     "veins": {"PATH": "textures/veins.png"},
     "liquid": {"PATH": "textures/liquid.png", "WRAP": "repeat"}
   },
-  "KFX": {"region": "face"}
+  "KFX": {"region": "face", "pointwise": true}
 }*/
 
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
 
-void main() {
-    vec4 plate = IMG_THIS_PIXEL(inputImage);
+// What is smooth: rg where on the unrolled face, with the noise that makes edges drawn by hand; b how much
+// skin there is; a a pixel in iod.
+vec4 under_at() {
     vec4 uv = IMG_THIS_PIXEL(faceUV);
-    gl_FragColor = plate;
-    if (uv.a <= 0.0) return;
     vec4 parts = IMG_THIS_PIXEL(faceParts);
+    vec2 wander = IMG_NORM_PIXEL(liquid, uv.xy * 2.2 + fract(kfx_seed * vec2(0.7549, 0.5698))).rg - 0.5;
+    int slot = int(uv.b * 8.0);
+    float pixel = 0.75 / max(distance(texelFetch(faceData, ivec2(468, slot), 0).xyz, texelFetch(faceData, ivec2(473, slot), 0).xyz), 1.0);
+    float cover = smoothstep(0.05, 0.70, uv.a) * (1.0 - parts.b) * (1.0 - parts.a) * (1.0 - 0.7 * parts.g);
+    return vec4(uv.xy + wander * 0.012, cover, pixel);
+}
+
+void main() {
+    if (PASSINDEX == 0) {
+        gl_FragColor = under_at();
+        return;
+    }
+    vec4 plate = IMG_THIS_PIXEL(inputImage);
+    vec4 uv = IMG_THIS_PIXEL(under);
+    gl_FragColor = plate;
+    if (uv.b <= 0.0) return;
     float facing = IMG_THIS_PIXEL(faceNormal).z;
 
-    // Distance from the vessel and way along it in iod; the noise makes hand-drawn edges.
-    vec3 wander = IMG_NORM_PIXEL(liquid, uv.xy * 2.2 + fract(kfx_seed * vec2(0.7549, 0.5698))).rgb - 0.5;
-    vec3 map = IMG_NORM_PIXEL(veins, uv.xy + wander.rg * 0.012).rgb;
+    // Distance from the vessel and way along it in iod.
+    vec3 map = IMG_NORM_PIXEL(veins, uv.xy).rgb;
     float d = (1.0 - map.r) * 0.12, way = map.g * 3.0;
     float wide = width * (0.0035 + 0.0165 * map.b);
 
@@ -51,13 +69,12 @@ void main() {
     float behind = t * speed - way, before = (t + every) * speed - way;
     float head = behind > 0.0 ? exp(-behind * 2.4) * (1.0 - exp(-behind * 40.0)) : 0.0;
     head += before > 0.0 && beat >= every ? exp(-before * 2.4) : 0.0;
-    float breath = 0.85 + 0.30 * wander.b + 0.10 * sin(TIME * 5.3 + way * 9.0);
+    float breath = 0.85 + 0.10 * sin(TIME * 5.3 + way * 9.0);
     float power = (rest * breath + 1.15 * head + 0.5 * energy * rest) * emissive * grown;
 
     // A burning vessel widens; flesh scatters near it in its own colour, further off redder.
     wide *= 0.8 + 0.35 * min(power, 2.0);
-    int slot = int(uv.b * 8.0);
-    float pixel = 0.75 / max(distance(texelFetch(faceData, ivec2(468, slot), 0).xyz, texelFetch(faceData, ivec2(473, slot), 0).xyz), 1.0);
+    float pixel = uv.a;
     float thin = clamp(wide / pixel, 0.35, 1.0);        // finer than a pixel: dimmer, never dashed
     wide = max(wide, pixel);
     float core = thin * exp(-(d * d) / (wide * wide)) * smoothstep(0.0, 0.15, map.b + 0.08);
@@ -66,7 +83,7 @@ void main() {
 
     // Under the skin first: the vessel is a bruise that lifts; the light comes up through it.
     float y = luma(plate.rgb);
-    float cover = smoothstep(0.05, 0.70, uv.a) * (1.0 - parts.b) * (1.0 - parts.a) * (1.0 - 0.7 * parts.g);
+    float cover = uv.b;
     vec3 tint = max(colour.rgb, vec3(0.02));
     vec3 deep = tint * tint;
     float bruise = grown * exp(-(d * d) / (3.0 * wide * wide + 0.00012)) * (0.35 + 0.65 * map.b) * cover;

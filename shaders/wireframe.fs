@@ -20,8 +20,12 @@
     {"NAME": "dim", "TYPE": "float", "DEFAULT": 0.28, "MIN": 0.0, "MAX": 1.0, "DOC": "how far the skin under the mesh goes down and cold"},
     {"NAME": "colour", "TYPE": "color", "DEFAULT": [0.40, 0.82, 1.0, 1.0], "DOC": "colour of the lines at rest; the pulse's head burns white"}
   ],
+  "PASSES": [
+    {"TARGET": "form", "WIDTH": "floor($WIDTH*$kfx_scale)", "HEIGHT": "floor($HEIGHT*$kfx_scale)", "FLOAT": true, "REACH_IOD": 0.02},
+    {}
+  ],
   "IMPORTED": {"wire": {"PATH": "textures/face_wire.png"}, "shape": {"PATH": "textures/face_shape.png"}},
-  "KFX": {"region": "face"}
+  "KFX": {"region": "face", "pointwise": true}
 }*/
 
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
@@ -32,33 +36,39 @@ uint mix_bits(uint x) {
     return x ^ (x >> 16);
 }
 
-void main() {
-    vec4 plate = IMG_THIS_PIXEL(inputImage);
-    gl_FragColor = plate;
+// What is smooth: r how much of the mesh is seen, g how far the skin goes down, b iod that the pulse's head
+// has left behind, a pixels to the iod.
+vec4 form_at() {
     vec4 here = IMG_THIS_PIXEL(faceUV);
-    if (here.a <= 0.0) return;
     int slot = int(here.b * 8.0);
-
     // Pixels per unit of UV, from the head's height and breadth: turning and nodding change one alone.
     vec2 across = texelFetch(faceData, ivec2(263, slot), 0).xy - texelFetch(faceData, ivec2(33, slot), 0).xy;
     vec2 along = texelFetch(faceData, ivec2(10, slot), 0).xy - texelFetch(faceData, ivec2(152, slot), 0).xy;
     float eye_px = max(max(length(across) / 1.40, length(along) / 2.61), 1.0);
-    float per_uv = eye_px * 2.9;
-
-    // faceUV has eleven bits: on a very large face its steps would show in the lines.
-    if (eye_px > 200.0) {
-        vec2 d = 1.5 / RENDERSIZE;
-        vec4 sum = here;
-        for (int i = 0; i < 4; i++) {
-            vec4 near = IMG_NORM_PIXEL(faceUV, isf_FragNormCoord + d * vec2(float(i & 1) * 2.0 - 1.0, float(i >> 1) * 2.0 - 1.0));
-            sum += near.a > 0.0 && abs(near.b - here.b) < 0.01 ? near : here;
-        }
-        here = sum * 0.2;
-    }
-    vec4 field = IMG_NORM_PIXEL(wire, here.rg);
     vec4 form = IMG_NORM_PIXEL(shape, here.rg);
-    float facing = IMG_THIS_PIXEL(faceNormal).z;
     vec4 parts = IMG_THIS_PIXEL(faceParts);
+
+    // Nearer is brighter; the mesh turns away with the cheek, and leaves eyes and the open mouth alone.
+    float depth = 1.0 - 0.75 * smoothstep(0.15, 0.95, form.r);
+    float turned = here.a * smoothstep(0.10, 0.55, IMG_THIS_PIXEL(faceNormal).z);
+    float bare = clamp(1.0 - parts.b * 0.85 - parts.a * 0.9, 0.0, 1.0);
+    // Distance is measured over the skin from the nose tip.
+    float front = fract(beat / every) * every * 1.9 + 0.12;       // iod the head has come
+    return vec4(depth * turned * bare, turned * clamp(parts.r + parts.g, 0.0, 1.0), front - form.g * 2.4 - 0.05 * (form.b - 0.5), eye_px);
+}
+
+void main() {
+    if (PASSINDEX == 0) {
+        gl_FragColor = form_at();
+        return;
+    }
+    vec4 plate = IMG_THIS_PIXEL(inputImage);
+    gl_FragColor = plate;
+    vec4 here = IMG_THIS_PIXEL(faceUV);
+    if (here.a <= 0.0) return;
+    vec4 lies = IMG_THIS_PIXEL(form);
+    float eye_px = max(lies.a, 1.0), per_uv = eye_px * 2.9;
+    vec4 field = IMG_NORM_PIXEL(wire, here.rg);
 
     // Lines have the thickness of drawn light, but never under a pixel: thinner ones go darker.
     float want = width * 0.0045 * eye_px;
@@ -77,21 +87,14 @@ void main() {
     uint seed = cell.x + (cell.y << 8) + (uint(max(hit, 0.0)) << 16) + floatBitsToUint(kfx_seed);
     float lottery = float(mix_bits(seed) >> 8) / 16777216.0;
 
-    // The pulse: a bright head with a long tail, distance measured over the skin from the nose tip.
-    float phase = fract(beat / every) * every;
-    float front = phase * 1.9 + 0.12;                            // iod the head has come
-    float behind = front - form.g * 2.4 - 0.05 * (form.b - 0.5);
+    // The pulse: a bright head with a long tail.
+    float phase = fract(beat / every) * every, behind = lies.b;
     float wave = behind > 0.0 ? exp(-behind * 2.6) : exp(behind * 14.0);
     float head = exp(-behind * behind * 60.0);
     wave *= exp(-phase * 0.35) * pulse;
     head *= exp(-phase * 0.35) * pulse;
 
-    // Nearer is brighter; the mesh turns away with the cheek, and leaves eyes and the open mouth alone.
-    float depth = 1.0 - 0.75 * smoothstep(0.15, 0.95, form.r);
-    float turned = smoothstep(0.10, 0.55, facing);
-    float bare = clamp(1.0 - parts.b * 0.85 - parts.a * 0.9, 0.0, 1.0);
-    float seen = here.a * depth * turned * bare;
-
+    float seen = lies.r;
     float y = luma(plate.rgb);
     float flame = rest + 1.6 * wave;
     vec3 hot = mix(colour.rgb, vec3(1.0, 0.97, 0.90), clamp(head + 0.15 * wave, 0.0, 1.0));
@@ -103,7 +106,7 @@ void main() {
     light += colour.rgb * colour.rgb * y * (0.60 * head + 0.14 * wave);   // the skin it runs over
 
     vec3 cold = vec3(0.66, 0.88, 1.10) * y * (0.55 + 0.45 * y);
-    vec3 skin = mix(plate.rgb, cold, dim * here.a * turned * clamp(parts.r + parts.g, 0.0, 1.0));
+    vec3 skin = mix(plate.rgb, cold, dim * lies.g);
     vec3 lit = 1.0 - (1.0 - skin) * exp(-light * seen);
     gl_FragColor = vec4(mix(lit, hot, cover), plate.a);
 }

@@ -4,15 +4,22 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from functools import cache
 
 import numpy as np
 
 from kfx.motion.base import Motion
 from kfx.motion.neutral import Neutral
-from kfx.motion.regions import masks
+from kfx.motion.regions import Mask, masks
 from kfx.params import Bool, Float, Int
 from kfx.tracking import pose as poses
 from kfx.types import Face, Landmarks, Tick
+
+
+@cache
+def _upper() -> Mask:
+    """(478, 1): brows and eyes."""
+    return masks()["brow"] + masks()["eye"]
 
 
 @dataclass
@@ -54,8 +61,7 @@ class DeadpanStep(Motion):
             late = held.past[max(0, len(held.past) - 1 - self.lag)]
             held.shape = shape + masks()["mouth"] * (late - shape)
             held.step = step
-        still = masks()["brow"] + masks()["eye"]
-        shown = held.shape + np.float32(self.deaden) * still * (rest - held.shape)
+        shown = held.shape + np.float32(self.deaden) * _upper() * (rest - held.shape)
         return poses.to_pixels(face.pose, shown)
 
 

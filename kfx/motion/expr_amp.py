@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from kfx import assets
 from kfx.motion.base import Motion
 from kfx.motion.neutral import Neutral
-from kfx.motion.regions import masks
+from kfx.motion.regions import Mask, masks
 from kfx.params import Float, Text
 from kfx.tracking import calibration
 from kfx.tracking import pose as poses
@@ -23,6 +23,15 @@ def basis() -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Expression modes (k, 1434) orthonormal, and their standard deviations (k,) in iod."""
     with np.load(assets.folder("models") / "expression_basis.npz") as data:
         return data["modes"].astype(np.float32), data["sigma"].astype(np.float32)
+
+
+@lru_cache(8)
+def _shares(brow: float, eye: float, mouth: float, jaw: float) -> Mask:
+    """(478, 1): the share of the gain that each landmark takes, given those of the regions."""
+    region = masks()
+    given = {"brow": brow, "eye": eye, "mouth": mouth, "jaw": jaw}
+    gains = sum(region[name] * share for name, share in given.items())
+    return np.asarray(gains + (1.0 - sum(region.values())), np.float32)
 
 
 class ExprAmp(Motion):
@@ -65,10 +74,7 @@ class ExprAmp(Motion):
             change = np.float32(1.0 - share) * self._pushed(shape - rest, *basis())
         if own is not None and share > 0.0:
             change = change + np.float32(share) * self._pushed(shape - rest, own.modes, own.sigma)
-        region = masks()
-        gains = sum(region[name] * getattr(self, name) for name in ("brow", "eye", "mouth", "jaw"))
-        left = 1.0 - sum(region.values())
-        change = (change * (gains + left)).astype(np.float32)
+        change = (change * _shares(self.brow, self.eye, self.mouth, self.jaw)).astype(np.float32)
         if tick.dt > 0 and face.age > 1 and self.attack > 0:
             before = self._push.get(face.slot, change)
             ease = np.float32(1.0 - np.exp(-tick.dt / (self.attack / 1000.0)))

@@ -21,6 +21,7 @@ _EYE_PAIRS = [(lids[k], lids[16 - k]) for lids in (c.RIGHT_LIDS, c.LEFT_LIDS) fo
 _MOUTH_PAIRS = [(c.INNER_LIPS[k], c.INNER_LIPS[20 - k]) for k in range(1, 10)]
 _PAIRS = np.array(_EYE_PAIRS + _MOUTH_PAIRS)
 _POINTS = _PAIRS.reshape(-1)
+_EYES = ((np.array(c.RIGHT_LIDS), c.RIGHT_IRIS), (np.array(c.LEFT_LIDS), c.LEFT_IRIS))
 # How much wider than in the plate an opening may be driven: there is no more eye or mouth to show.
 _STRETCH = np.array([1.22] * len(_EYE_PAIRS) + [1.7] * len(_MOUTH_PAIRS), np.float32)
 _SLACK_IOD = np.array([0.012] * len(_EYE_PAIRS) + [0.02] * len(_MOUTH_PAIRS), np.float32)
@@ -77,7 +78,7 @@ def eyes_no_wider(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
 
 def _limit_reach(live: Landmarks, driven: Landmarks, iod: float) -> Landmarks:
     change = driven - live
-    length = np.linalg.norm(change[:, :2], axis=1, keepdims=True)
+    length = _lengths(change)[:, None]
     longest = np.float32(max(LONGEST_IOD * iod, 1e-6))
     soft = longest * np.tanh(length / longest)
     return live + change * (soft / np.maximum(length, 1e-6))
@@ -91,9 +92,9 @@ def _limit_openings(
     slack_iod: float | npt.NDArray[np.float32] = _SLACK_IOD,
 ) -> Landmarks:
     upper, lower = _PAIRS[:, 0], _PAIRS[:, 1]
-    gap = np.linalg.norm(live[lower, :2] - live[upper, :2], axis=1)
-    wish = driven[lower, :2] - driven[upper, :2]
-    length = np.linalg.norm(wish, axis=1)
+    gap = _lengths(live.take(lower, axis=0) - live.take(upper, axis=0))
+    wish = (driven.take(lower, axis=0) - driven.take(upper, axis=0))[:, :2]
+    length = _lengths(wish)
     allowed = gap * stretch + slack_iod * np.float32(iod)
     over = np.maximum(0.0, length - allowed)
     if not over.any():
@@ -145,11 +146,18 @@ def _look_about(live: Landmarks, driven: Landmarks, follow: Landmarks, iod: floa
 def _irises_follow(live: Landmarks, driven: Landmarks) -> Landmarks:
     """The warp carries the iris with the eye's filling: so do its landmarks."""
     result = driven.copy()
-    for lids, iris in ((c.RIGHT_LIDS, c.RIGHT_IRIS), (c.LEFT_LIDS, c.LEFT_IRIS)):
+    for index, iris in _EYES:
         ring = slice(iris, iris + 5)
-        index = np.array(lids)
-        away = np.linalg.norm(live[ring, None, :2] - live[None, index, :2], axis=2)
+        lids = live.take(index, axis=0)
+        apart = live[ring, None, :2] - lids[:, :2]
+        away = np.sqrt((apart * apart).sum(axis=2))
         weight = 1.0 / (away**2 + 1.0)
         weight /= weight.sum(axis=1, keepdims=True)
-        result[ring] = live[ring] + weight @ (driven[index] - live[index])
+        result[ring] = live[ring] + weight @ (driven.take(index, axis=0) - lids)
     return result.astype(np.float32)
+
+
+def _lengths(ways: Landmarks) -> npt.NDArray[np.float32]:
+    """(n,) of ways across the picture, x and y first."""
+    x, y = ways[:, 0], ways[:, 1]
+    return np.asarray(np.sqrt(x * x + y * y))

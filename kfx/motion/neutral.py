@@ -40,9 +40,10 @@ class Neutral:
             return rest.mean
         if not face.found:
             return rest.mean
-        moved = np.linalg.norm(shape - rest.mean, axis=1)
+        change = shape - rest.mean
+        moved = np.sqrt((change * change).sum(axis=1))
         away = float(np.partition(moved, -MOST_MOVED)[-MOST_MOVED:].mean())
         trust = dt / (1.0 + (away / EXPRESSIVE_IOD) ** 4)
         rest.weight = min(TIME_CONSTANT_S, rest.weight + trust)
-        rest.mean = rest.mean + np.float32(trust / max(rest.weight, 1e-6)) * (shape - rest.mean)
+        rest.mean = rest.mean + np.float32(trust / max(rest.weight, 1e-6)) * change
         return rest.mean

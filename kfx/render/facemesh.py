@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cache
 from itertools import pairwise
 
@@ -19,6 +20,10 @@ RINGS = ((0.08, 0.86), (0.17, 0.56), (0.27, 0.20), (0.38, 0.0))
 """Each outer ring's distance from the face's oval in iod, and its share of the oval's motion."""
 
 _OVAL = np.array(c.OVAL)
+_LIDS = (np.array(c.RIGHT_LIDS), np.array(c.LEFT_LIDS))
+_ROUND = np.arange(len(_OVAL))
+_FAR = np.array([distance for distance, _ in RINGS])[:, None, None]
+_SHARES = np.array([share for _, share in RINGS], np.float32)[:, None, None]
 
 
 @cache
@@ -27,6 +32,26 @@ def skin_triangles() -> Triangles:
     mesh = c.canonical()
     parts = [mesh.triangles, mesh.eye_triangles, mesh.mouth_triangles]
     return freeze(np.concatenate(parts).astype(np.uint32))
+
+
+@cache
+def lip_triangles() -> Triangles:
+    """The mesh triangles all of whose corners are lip landmarks between the two contours."""
+    triangles = c.canonical().triangles
+    shape = c.canonical().vertices
+    outer = shape[list(c.OUTER_LIPS), :2]
+    centres = shape[triangles].mean(axis=1)[:, :2]
+    inside = np.array([_inside(point, outer) for point in centres])
+    return freeze(triangles[inside].astype(np.uint32))
+
+
+@cache
+def bare() -> npt.NDArray[np.bool_]:
+    """(898,) which of `skin_triangles` aren't lips, eyes or mouth."""
+    mesh = c.canonical()
+    parts = [lip_triangles(), mesh.eye_triangles, mesh.mouth_triangles]
+    corners = {frozenset(one) for part in parts for one in part.tolist()}
+    return freeze(np.array([frozenset(one) not in corners for one in skin_triangles().tolist()]))
 
 
 @cache
@@ -41,37 +66,45 @@ def ring_triangles() -> Triangles:
     return freeze(np.array(triangles, np.uint32))
 
 
-def with_rings(points: Landmarks, driven: Landmarks, iod: float) -> tuple[Array, Array]:
-    """Source and driven positions (622, 3) of mesh and rings; the outermost ring stays put."""
-    oval = points[_OVAL]
+def with_rings(points: Landmarks, driven: Landmarks, iod: float) -> Array:
+    """(2, 622, 3): source and driven positions of mesh and rings; the outermost ring stays put."""
+    count, width = len(points), len(_OVAL)
+    both = np.empty((2, count + width * len(RINGS), 3), np.float32)
+    both[0, :count], both[1, :count] = points, driven
+    oval = points.take(_OVAL, axis=0)
     out = oval[:, :2] - points[:468, :2].mean(axis=0)
-    out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-6)
-    change = driven[_OVAL] - oval
+    out /= np.maximum(np.sqrt((out * out).sum(axis=1, keepdims=True)), 1e-6)
+    change = driven.take(_OVAL, axis=0) - oval
     # The motion that fades outwards is smoothed round the oval, or it would leave spokes.
-    change = (np.roll(change, 1, 0) + 2 * change + np.roll(change, -1, 0)) / 4
-    source, moved = [points], [driven]
-    for distance, share in RINGS:
-        ring = oval.copy()
-        ring[:, :2] += out * np.float32(distance * iod)
-        ring[:, 2] += np.float32(0.5 * distance * iod)
-        source.append(ring)
-        moved.append(ring + np.float32(share) * change)
-    return np.concatenate(source), np.concatenate(moved)
+    before, after = change.take(_ROUND - 1, axis=0), change.take(_ROUND + 1, axis=0, mode="wrap")
+    change = (before + 2 * change + after) / 4
+    rings, moved = both[:, count:].reshape(2, len(RINGS), width, 3)
+    away = (_FAR * iod).astype(np.float32)
+    rings[:] = oval
+    rings[..., :2] += out * away
+    rings[..., 2:] += np.float32(0.5) * away
+    np.add(rings, _SHARES * change, out=moved)
+    return both
 
 
 def signed_areas(points: Array, triangles: Triangles) -> Array:
     """Twice the area of each triangle on screen, positive where it faces the camera."""
-    a, b, d = (points[triangles[:, i], :2] for i in range(3))
-    return (b[:, 0] - a[:, 0]) * (d[:, 1] - a[:, 1]) - (b[:, 1] - a[:, 1]) * (d[:, 0] - a[:, 0])
+    # `mode` saves a check of each index, which takes longer than all the rest.
+    (ax, bx, dx), (ay, by, dy) = np.ascontiguousarray(points.T[:2]).take(
+        triangles.T, axis=1, mode="clip"
+    )
+    return np.asarray((bx - ax) * (dy - ay) - (by - ay) * (dx - ax))
 
 
 def box_of(points: Array, margin_px: float, size: tuple[int, int]) -> Box | None:
     """The box (bottom left origin) around points given with y down; None when off the frame."""
     width, height = size
-    x0 = int(np.floor(max(0.0, float(points[:, 0].min()) - margin_px)))
-    x1 = int(np.ceil(min(float(width), float(points[:, 0].max()) + margin_px)))
-    y0 = int(np.floor(max(0.0, float(points[:, 1].min()) - margin_px)))
-    y1 = int(np.ceil(min(float(height), float(points[:, 1].max()) + margin_px)))
+    flat = np.ascontiguousarray(points.T[:2])
+    (left, top), (right, bottom) = flat.min(axis=1).tolist(), flat.max(axis=1).tolist()
+    x0 = math.floor(max(0.0, left - margin_px))
+    x1 = math.ceil(min(float(width), right + margin_px))
+    y0 = math.floor(max(0.0, top - margin_px))
+    y1 = math.ceil(min(float(height), bottom + margin_px))
     if x1 <= x0 or y1 <= y0:
         return None
     return x0, height - y1, x1 - x0, y1 - y0
@@ -132,9 +165,16 @@ def region_boxes(
         parts = ((region, margin_iod), ("eyes", eyes_iod))
         whole = union([box for one in parts for box in region_boxes(face, *one, size)])
         return [] if whole is None else [whole]
-    parts = [list(c.RIGHT_LIDS), list(c.LEFT_LIDS)] if region == "eyes" else [slice(0, 468)]
-    boxes = [
-        box_of(face.landmarks[part], margin_iod * face.iod + 2.0, size)  # type: ignore[index]
-        for part in parts
-    ]
+    points = face.landmarks
+    parts = [points.take(lids, axis=0) for lids in _LIDS] if region == "eyes" else [points[:468]]
+    boxes = [box_of(part, margin_iod * face.iod + 2.0, size) for part in parts]
     return [box for box in boxes if box is not None]
+
+
+def _inside(point: Array, polygon: Array) -> bool:
+    """Even-odd rule."""
+    a, b = polygon, np.roll(polygon, -1, 0)
+    crosses = (a[:, 1] > point[1]) != (b[:, 1] > point[1])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        x = a[:, 0] + (point[1] - a[:, 1]) * (b[:, 0] - a[:, 0]) / (b[:, 1] - a[:, 1])
+    return bool((crosses & (point[0] < x)).sum() % 2)

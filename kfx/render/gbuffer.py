@@ -7,11 +7,12 @@
 * ``faceData``   478×8 floats: landmark i of slot s at (i, s): x, y in pixels (y up), z, presence
 
 Only what the shaders of a chain ask for is drawn, and only inside the box they will read. For those
-that read it by position, not by pixel, it is half as wide and high where all faces are large.
+that read it by position, not by pixel, it is smaller where all faces are large.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,7 +29,8 @@ from kfx.render.skin_glsl import SKIN_AT, put
 from kfx.types import LANDMARK_COUNT, MAX_FACES, Face, Landmarks
 
 JUMP_IOD = 1.0  # what moves further within a frame has not moved: it is another face
-COARSE_IOD_PX = 80.0  # faces from here on lose nothing at half the size
+COARSE_IOD_PX = ((100.0, 0.4), (80.0, 0.5))
+"""Where all faces have so many pixels between the eyes they lose nothing at that scale."""
 NAMES = ("faceUV", "faceNormal", "faceMotion", "faceParts")
 _DTYPES = {"faceParts": "f1"}
 
@@ -82,6 +84,14 @@ _WRITE = {
 }
 _MOVING = (("position", 3), ("bend", 3), ("motion", 2), ("edges", 2), ("openness", 1))
 _FIXED = (("uv", 2), ("shut", 4), ("open", 4))
+_RIM = (("rim", 3),)
+WHOLE = 0.999  # coverage from which a triangle needs no look at the picture
+
+
+@dataclass(slots=True)
+class _Program:
+    uniforms: dict[str, Any]
+    array: moderngl.VertexArray
 
 
 @dataclass(slots=True)
@@ -110,7 +120,7 @@ class GBuffer:
     ) -> None:
         """`occluded` faces lie behind what `draw` is told hides them.
 
-        `coarse` lets the images be half as wide and high while all faces are large and apart.
+        `coarse` lets the images be smaller while all faces are large and apart.
 
         With `edge` "skin" coverage goes on over forehead, ears and throat, as far as `draw`'s
         picture shows skin; only ``faceNormal`` keeps that of the mesh.
@@ -123,11 +133,12 @@ class GBuffer:
         self._names = [name for name in NAMES if name in wanted]
         self._coarse = coarse
         self._targets: dict[float, _Target] = {}
-        self._target = self._at(0.5 if coarse else 1.0)
+        self._target = self._at(self._scale_for([]))
         self._data = np.zeros((MAX_FACES, LANDMARK_COUNT, 4), np.float32)
         self._landmarks = gpu.acquire((LANDMARK_COUNT, MAX_FACES), dtype="f4")
         self._before: dict[int, Landmarks] = {}  # of each slot, in the frame before
         self._owned: list[Any] = []
+        self._programs: list[_Program] = []  # of the mesh, and of where it goes over into skin
         if self._names:
             self._make_program()
 
@@ -143,37 +154,44 @@ class GBuffer:
         body = (
             f"void main() {{\n    float shown = presence{seen};\n"
             f"    float own = v_coverage * shown;\n"
-            f"    float coverage = {'covered() * shown' if self._skin else 'own'};\n{writes}}}\n"
+            f"    float coverage = COVERAGE;\n{writes}}}\n"
         )
         layout, triangles = mesh.layout(), facemesh.skin_triangles()
-        vertex, declared = put(_VERTEX, DECLARED="", SET=""), _FRAGMENT
+        vertex = put(_VERTEX, DECLARED="", SET="")
+        fragment = _FRAGMENT + outs + put(body, COVERAGE="own")
+        program = self._gpu.program(fragment, vertex=vertex)
+        programs = [program]
         if self._skin:
             layout, triangles = skin.layout(), skin.triangles()
             vertex = put(_VERTEX, DECLARED=skin.VERTEX, SET="go_on();")
-            declared += skin.FRAGMENT
-        self._program = self._gpu.program(declared + outs + body, vertex=vertex)
-        self._uniforms = {name: self._program[name] for name in self._program}
+            fragment = _FRAGMENT + skin.FRAGMENT + outs + put(body, COVERAGE="covered() * shown")
+            programs.append(self._gpu.program(fragment, vertex=vertex))
         self._vertices = ctx.buffer(reserve=len(layout.landmark) * mesh.FLOATS * 4)
         self._indices = ctx.buffer(reserve=triangles.nbytes + layout.overlay.nbytes)
         self._indices.write(layout.overlay)  # never changes; the skin's follow it
         fixed = ctx.buffer(layout.fixed.tobytes())
-        content = [self._attributes(self._vertices, _MOVING), self._attributes(fixed, _FIXED)]
+        buffers: list[tuple[moderngl.Buffer, tuple[tuple[str, int], ...]]]
+        buffers = [(self._vertices, _MOVING), (fixed, _FIXED)]
         if self._skin:
             self._rims = ctx.buffer(reserve=len(layout.landmark) * 12)
-            content.append((self._rims, "3f", "rim"))
             self._owned.append(self._rims)
-        self._array = ctx.vertex_array(
-            self._program,
-            [one for one in content if len(one) > 2],  # not a buffer of which nothing is read
-            index_buffer=self._indices,
-        )
+            buffers.append((self._rims, _RIM))
+        for one in programs:
+            content = [_attributes(one, buffer, fields) for buffer, fields in buffers]
+            array = ctx.vertex_array(
+                one,
+                [some for some in content if len(some) > 2],  # not a buffer that isn't read
+                index_buffer=self._indices,
+            )
+            uniforms = {name: one[name] for name in one}
+            self._programs.append(_Program(uniforms, array))
+            self._owned += [array, one]
         self._normals: moderngl.Texture | None = None
         if "faceNormal" in self._names:
             texels = mesh.normal_map()
             side = mesh.NORMAL_MAP_PX
             self._normals = ctx.texture((side, side), 4, texels.tobytes(), dtype="f4")
             self._owned.append(self._normals)
-        self._owned += [self._array, self._program]
         self._owned += [self._vertices, self._indices, fixed]
 
     @property
@@ -190,7 +208,7 @@ class GBuffer:
         """The images at that share of the picture's size, made when they are first needed."""
         if scale not in self._targets:
             gpu = self._gpu
-            size = (-(-self._size[0] // round(1 / scale)), -(-self._size[1] // round(1 / scale)))
+            size = (math.ceil(self._size[0] * scale), math.ceil(self._size[1] * scale))
             images = {
                 name: gpu.acquire(size, dtype=_DTYPES.get(name, "f4")) for name in self._names
             }
@@ -200,17 +218,6 @@ class GBuffer:
                 framebuffer = gpu.ctx.framebuffer(list(images.values()), depth)
             self._targets[scale] = _Target(scale, images, framebuffer, depth, (0, 0, *size))
         return self._targets[scale]
-
-    def _attributes(
-        self, buffer: moderngl.Buffer, fields: tuple[tuple[str, int], ...]
-    ) -> tuple[object, ...]:
-        """A buffer's fields, those that the program doesn't use skipped."""
-        program = self._program
-        total = mesh.FLOATS if fields is _MOVING else sum(width for _, width in fields)
-        spare = total - sum(width for _, width in fields)
-        words = [f"{w}f" if name in program else f"{4 * w}x" for name, w in fields]
-        words += [f"{4 * spare}x"] if spare else []
-        return (buffer, " ".join(words), *(name for name, _ in fields if name in program))
 
     def release(self) -> None:
         """Give all textures and programs back."""
@@ -250,12 +257,13 @@ class GBuffer:
         if self._names:
             if self._skin:
                 assert picture is not None
-                self._program["plate"].value = 2
+                self._programs[1].uniforms["plate"].value = 2
                 picture.use(2)
                 self._gpu.nearest.use(2)
             if self._occluded:
                 assert occlusion is not None
-                self._program["occlusion"].value = 1
+                for one in self._programs:
+                    one.uniforms["occlusion"].value = 1
                 occlusion.use(1)
                 self._gpu.nearest.use(1)
             self._target = target = self._at(self._scale_for(faces))
@@ -276,12 +284,14 @@ class GBuffer:
         return self.images
 
     def _scale_for(self, faces: list[Face]) -> float:
-        """Half the size is enough where no face is small, and none covers another: between two
+        """A smaller size is enough where no face is small, and none covers another: between two
         there is nothing to blend."""
         if not self._coarse:
             return 1.0
-        if any(not face.iod >= COARSE_IOD_PX for face in faces):
-            return 1.0
+        fitting = (scale for iod, scale in COARSE_IOD_PX if all(face.iod >= iod for face in faces))
+        scale = next(fitting, 1.0)
+        if scale == 1.0 or len(faces) < 2:
+            return scale
         margin = skin.RINGS[-1][0] if self._skin else 0.0
         boxes = [facemesh.region_boxes(face, "face", margin, self._size) for face in faces]
         apart = not any(
@@ -291,7 +301,7 @@ class GBuffer:
             for a in some
             for b in others
         )
-        return 0.5 if apart else 1.0
+        return scale if apart else 1.0
 
     def _write_data(self, faces: list[Face]) -> None:
         self._data[:] = 0.0
@@ -315,16 +325,23 @@ class GBuffer:
             face,
             motion,
             bend="faceNormal" in self._names,
-            edge_px=mesh.EDGE_PX if self._target.scale == 1.0 else mesh.COARSE_EDGE_PX,
+            edge_px=mesh.EDGE_PX_AT[self._target.scale],
+            covered=True,
         )
         overlay = mesh.layout().overlay
+        # How many triangles each program draws, one's after the other's; which one the overlay.
+        counts, over = [triangles.size], 0
         if self._skin:
+            whole = vertices[:, 8] >= WHOLE
+            over = 0 if whole[LANDMARK_COUNT:].all() else 1
             vertices, rim = skin.with_rings(face, vertices)
-            triangles = skin.triangles()
+            triangles, inside = skin.split(whole)
+            counts = [inside, triangles.size - inside]
             self._rims.write(rim)
-            self._program["iod"].value = max(float(face.iod), 1.0)
-            self._program["centre"].value = points[:LANDMARK_COUNT, :2].mean(axis=0).tolist()
-            self._program["skin_at"].value = points[list(SKIN_AT), :2].tolist()
+            edge = self._programs[1].uniforms
+            edge["iod"].value = max(float(face.iod), 1.0)
+            edge["centre"].value = points[:LANDMARK_COUNT, :2].mean(axis=0).tolist()
+            edge["skin_at"].value = points[list(SKIN_AT), :2].tolist()
         self._vertices.write(vertices)
         if triangles.size:
             self._indices.write(triangles, offset=overlay.nbytes)
@@ -337,8 +354,9 @@ class GBuffer:
             ("presence", face.presence),
             ("turn", tuple(mesh.turn(face).T.ravel().tolist())),
         ):
-            if name in self._uniforms:
-                self._uniforms[name].value = value
+            for program in self._programs:
+                if name in program.uniforms:
+                    program.uniforms[name].value = value
         if self._normals is not None:
             self._normals.use(0)
             self._gpu.linear.use(0)
@@ -348,9 +366,23 @@ class GBuffer:
         ctx = self._gpu.ctx
         ctx.enable_only(moderngl.DEPTH_TEST)
         ctx.depth_func = "<="
-        self._array.render(moderngl.TRIANGLES, vertices=triangles.size, first=overlay.size)
+        first = overlay.size
+        for program, count in zip(self._programs, counts, strict=True):
+            program.array.render(moderngl.TRIANGLES, vertices=count, first=first)
+            first += count
         # Lips, eyes and mouth lie in the skin: drawn over it wherever they face the camera.
         ctx.enable_only(moderngl.NOTHING)
-        self._array.render(moderngl.TRIANGLES, vertices=overlay.size)
+        self._programs[over].array.render(moderngl.TRIANGLES, vertices=overlay.size)
         ctx.depth_func = "<"
         framebuffer.scissor = None
+
+
+def _attributes(
+    program: moderngl.Program, buffer: moderngl.Buffer, fields: tuple[tuple[str, int], ...]
+) -> tuple[object, ...]:
+    """A buffer's fields, those that the program doesn't use skipped."""
+    total = mesh.FLOATS if fields is _MOVING else sum(width for _, width in fields)
+    spare = total - sum(width for _, width in fields)
+    words = [f"{w}f" if name in program else f"{4 * w}x" for name, w in fields]
+    words += [f"{4 * spare}x"] if spare else []
+    return (buffer, " ".join(words), *(name for name, _ in fields if name in program))

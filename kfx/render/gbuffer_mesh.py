@@ -19,7 +19,7 @@ from kfx.types import LANDMARK_COUNT, Face, Landmarks, freeze
 FEATHER_IOD = 0.16  # coverage rises from 0 at the oval to 1 so far inside
 SKIN_EDGE_IOD = 0.035  # the skin mask does so much sooner
 EDGE_PX = 1.5  # width over which a part mask fades
-COARSE_EDGE_PX = 2.4  # where an image has a quarter of the pixels
+EDGE_PX_AT = {1.0: EDGE_PX, 0.5: 2.4, 0.4: 2.8}  # by the scale of an image
 SHUT, OPEN = 0.07, 0.13  # area of an eye's opening over its width squared: 0.2 looks ahead
 TURNED, FACING = 0.02, 0.35  # what turns away fades out between these z of the normal
 RIM_IOD = 0.15  # so far inside the oval no triangle may turn away
@@ -52,11 +52,11 @@ class Layout:
 @cache
 def layout() -> Layout:
     """The vertices and the triangles over the skin."""
-    lips = np.unique(_lip_triangles())
+    lips = np.unique(facemesh.lip_triangles())
     landmark = [np.arange(LANDMARK_COUNT), lips]
     shut = [np.tile(_SKIN, (LANDMARK_COUNT, 1)), np.tile(_LIPS, (len(lips), 1))]
     opened = list(shut)
-    overlay = [LANDMARK_COUNT + np.searchsorted(lips, _lip_triangles())]
+    overlay = [LANDMARK_COUNT + np.searchsorted(lips, facemesh.lip_triangles())]
     rims = []
     count = LANDMARK_COUNT + len(lips)
     for contour, outside, inside in _CONTOURS:
@@ -87,11 +87,17 @@ def layout() -> Layout:
 
 
 def drawn(
-    face: Face, motion: facemesh.Array | None = None, *, bend: bool, edge_px: float = EDGE_PX
+    face: Face,
+    motion: facemesh.Array | None = None,
+    *,
+    bend: bool,
+    edge_px: float = EDGE_PX,
+    covered: bool = False,
 ) -> tuple[facemesh.Array, facemesh.Triangles]:
     """(n, `FLOATS`) of `layout`'s vertices, and the skin's triangles that face the camera.
 
-    `motion` is (478, 2), or nothing has moved; normals follow the expression only if `bend`.
+    `motion` is (478, 2), or nothing has moved; normals follow the expression only if `bend`. If
+    what lies under the overlay is `covered` by it, those triangles are left out.
     """
     one = layout()
     points = face.landmarks
@@ -113,7 +119,8 @@ def drawn(
         out[where.start : where.start + n, :3] = rims[0, start : start + n]
         out[where.start + n : where.stop, :3] = rims[1, start : start + n]
         out[where.start + n : where.stop, 10] = apart
-    return out, facemesh.skin_triangles()[areas[2] > 0]
+    shown = areas[2] > 0
+    return out, facemesh.skin_triangles()[shown & facemesh.bare() if covered else shown]
 
 
 def bands(points: Landmarks, widths_px: facemesh.Array) -> facemesh.Array:
@@ -122,16 +129,16 @@ def bands(points: Landmarks, widths_px: facemesh.Array) -> facemesh.Array:
     index, before, after, group = _neighbours()
     starts, counts = _starts()
     flat = np.ascontiguousarray(points[:, :2].T)
-    loop = np.take(flat, index, axis=1)
-    along = np.take(flat, after, axis=1) - np.take(flat, before, axis=1)
+    loop = flat.take(index, axis=1, mode="clip")
+    along = flat.take(after, axis=1, mode="clip") - flat.take(before, axis=1, mode="clip")
     along /= np.maximum(np.sqrt(along[0] * along[0] + along[1] * along[1]), np.float32(1e-6))
     centre = np.add.reduceat(loop, starts, axis=1) / counts
     # Outwards whichever way round the contour runs.
-    away = loop - np.take(centre, group, axis=1)
+    away = loop - centre.take(group, axis=1, mode="clip")
     sides = np.add.reduceat(away[0] * along[1] - away[1] * along[0], starts)
-    half = np.take(np.where(sides < 0, widths_px * -0.5, widths_px * 0.5), group)
+    half = np.where(sides < 0, widths_px * -0.5, widths_px * 0.5).take(group, mode="clip")
     out = np.empty((2, len(index), 3), np.float32)
-    out[:] = np.take(points, index, axis=0)
+    out[:] = points.take(index, axis=0, mode="clip")
     shift = along * half
     out[0, :, 0] += shift[1]
     out[0, :, 1] -= shift[0]
@@ -141,10 +148,10 @@ def bands(points: Landmarks, widths_px: facemesh.Array) -> facemesh.Array:
 
 
 @cache
-def _neighbours() -> tuple[facemesh.Triangles, ...]:
+def _neighbours() -> tuple[npt.NDArray[np.intp], ...]:
     """(m,) each: the landmarks of all contours, those before and after them, the contour."""
-    loops = [np.array(contour, np.uint32) for contour, _, _ in _CONTOURS]
-    groups = [np.full(len(loop), i, np.uint32) for i, loop in enumerate(loops)]
+    loops = [np.array(contour, np.intp) for contour, _, _ in _CONTOURS]
+    groups = [np.full(len(loop), i, np.intp) for i, loop in enumerate(loops)]
     before, after = ([np.roll(loop, by) for loop in loops] for by in (1, -1))
     return tuple(freeze(np.concatenate(some)) for some in (loops, before, after, groups))
 
@@ -172,7 +179,7 @@ def _facing(face: Face, areas: facemesh.Array, normals: facemesh.Array) -> facem
     size = np.sqrt((areas * areas).sum(axis=0))
     towards = areas[2] / np.maximum(size, 1e-9)
     rim, inside = np.ones(LANDMARK_COUNT, np.float32), normals[:, 2]
-    rim[: len(starts)] = np.minimum.reduceat(np.take(towards, at), starts)
+    rim[: len(starts)] = np.minimum.reduceat(towards.take(at, mode="clip"), starts)
     ahead = min(max((-float(turn(face)[2, 2]) - 0.6) / 0.25, 0.0), 1.0)
     inside = inside + (1.0 - inside) * (_near_nose() * np.float32(ahead))
     least = rim + (inside - rim) * _rise(2 * RIM_IOD)
@@ -209,14 +216,15 @@ def openness(points: Landmarks) -> facemesh.Array:
     index, _, after, group = _neighbours()
     starts, _ = _starts()
     flat = np.ascontiguousarray(points[:, :2].T)
-    first = np.take(flat, np.take(index[starts], group), axis=1)
-    here, there = np.take(flat, index, axis=1) - first, np.take(flat, after, axis=1) - first
+    first = flat.take(index[starts].take(group, mode="clip"), axis=1, mode="clip")
+    here = flat.take(index, axis=1, mode="clip") - first
+    there = flat.take(after, axis=1, mode="clip") - first
     area = np.abs(np.add.reduceat(here[0] * there[1] - here[1] * there[0], starts)) / 2
     span = np.maximum.reduceat(here, starts, axis=1) - np.minimum.reduceat(here, starts, axis=1)
     width = np.maximum(1.0, np.hypot(span[0], span[1]))
-    apart_px = np.clip(area / width / 2.0, 0.0, 1.0)  # a mean gap of two pixels
+    apart_px = np.minimum(area / width / 2.0, 1.0)  # a mean gap of two pixels
     # The lids of a closed eye never quite meet in the landmarks.
-    t = np.clip((area / width**2 - SHUT) / (OPEN - SHUT), 0.0, 1.0)
+    t = np.minimum(np.maximum((area / width**2 - SHUT) / (OPEN - SHUT), 0.0), 1.0)
     lids = apart_px * t * t * (3 - 2 * t)
     return np.asarray([1.0, apart_px[1], lids[2], lids[3]], np.float32)
 
@@ -271,7 +279,8 @@ def _joined() -> tuple[facemesh.Triangles, facemesh.Triangles, facemesh.Array]:
 
 def _areas(points: facemesh.Array) -> facemesh.Array:
     """(3, triangles): the normal of each triangle, as long as twice its area."""
-    corners = np.take(np.ascontiguousarray(points.T), _columns(), axis=1)
+    # Indices aren't checked (`mode`): that would take longer than all the rest.
+    corners = np.ascontiguousarray(points.T).take(_columns(), axis=1, mode="clip")
     u, v = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
     areas = np.empty_like(u)
     for i, (j, k) in enumerate(((1, 2), (2, 0), (0, 1))):
@@ -280,17 +289,21 @@ def _areas(points: facemesh.Array) -> facemesh.Array:
 
 
 @cache
-def _columns() -> facemesh.Triangles:
+def _columns() -> npt.NDArray[np.intp]:
     """(3, triangles): the landmarks of the triangles, corner by corner."""
-    return freeze(np.ascontiguousarray(facemesh.skin_triangles().T))
+    return freeze(np.ascontiguousarray(facemesh.skin_triangles().T, np.intp))
 
 
 def _normals(areas: facemesh.Array) -> facemesh.Array:
     """(478, 3) smooth normals out of the face, given its triangles' `_areas`."""
     at, starts = _corners()
-    normals = np.add.reduceat(np.take(areas, at, axis=1) * _shares(), starts, axis=1)
+    around = areas.take(at, axis=1, mode="clip")  # indices aren't checked: half the time
+    around *= _shares()
+    normals = np.add.reduceat(around, starts, axis=1)
     beside, starts, share = _joined()
-    normals = np.add.reduceat(np.take(normals, beside, axis=1) * share, starts, axis=1)
+    around = normals.take(beside, axis=1, mode="clip")
+    around *= share
+    normals = np.add.reduceat(around, starts, axis=1)
     length = np.sqrt((normals * normals).sum(axis=0))
     out = np.zeros((LANDMARK_COUNT, 3), np.float32)
     np.multiply(normals.T, (_outward() / np.maximum(length, 1e-9))[:, None], out=out[: len(length)])
@@ -352,26 +365,6 @@ def motion_of(face: Face, before: Landmarks | None, jump_iod: float) -> facemesh
     if float(np.abs(motion.mean(axis=0)).max()) > jump_iod * face.iod:
         return np.zeros_like(motion)
     return motion
-
-
-@cache
-def _lip_triangles() -> facemesh.Triangles:
-    """The mesh triangles all of whose corners are lip landmarks between the two contours."""
-    triangles = c.canonical().triangles
-    shape = c.canonical().vertices
-    outer = shape[list(c.OUTER_LIPS), :2]
-    centres = shape[triangles].mean(axis=1)[:, :2]
-    inside = np.array([_inside(point, outer) for point in centres])
-    return freeze(triangles[inside].astype(np.uint32))
-
-
-def _inside(point: facemesh.Array, polygon: facemesh.Array) -> bool:
-    """Even-odd rule."""
-    a, b = polygon, np.roll(polygon, -1, 0)
-    crosses = (a[:, 1] > point[1]) != (b[:, 1] > point[1])
-    with np.errstate(divide="ignore", invalid="ignore"):
-        x = a[:, 0] + (point[1] - a[:, 1]) * (b[:, 0] - a[:, 0]) / (b[:, 1] - a[:, 1])
-    return bool((crosses & (point[0] < x)).sum() % 2)
 
 
 @cache

@@ -10,6 +10,7 @@ from __future__ import annotations
 from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 
 from kfx import canonical as c
 from kfx.render import facemesh
@@ -113,11 +114,28 @@ def layout() -> mesh.Layout:
 
 @cache
 def triangles() -> facemesh.Triangles:
-    """All of the mesh, then those of the rings, numbered as in `layout`."""
+    """Bare skin of the mesh, then those of the rings, numbered as in `layout`."""
     ring = facemesh.ring_triangles().astype(np.int64)
     first = len(mesh.layout().landmark) - LANDMARK_COUNT
     ring = np.where(ring >= LANDMARK_COUNT, ring + first, ring)
-    return freeze(np.concatenate([facemesh.skin_triangles(), ring.astype(np.uint32)]))
+    return freeze(np.concatenate([_bare(), ring.astype(np.uint32)]))
+
+
+def split(whole: npt.NDArray[np.bool_]) -> tuple[facemesh.Triangles, int]:
+    """`triangles`, those first whose corners all are `whole` (n,), and how many numbers they have.
+
+    They are skin by where they lie: only the others need a look at the picture, which costs twice
+    as much to draw.
+    """
+    of_mesh = _bare()
+    inside = np.take(whole, of_mesh).all(axis=1)
+    out = np.concatenate([of_mesh[inside], of_mesh[~inside], triangles()[len(of_mesh) :]])
+    return out, 3 * int(inside.sum())
+
+
+@cache
+def _bare() -> facemesh.Triangles:
+    return freeze(facemesh.skin_triangles()[facemesh.bare()])
 
 
 def with_rings(face: Face, vertices: facemesh.Array) -> tuple[facemesh.Array, facemesh.Array]:

@@ -54,7 +54,9 @@ class Gpu:
         self.linear_repeat = self.ctx.sampler(filter=(moderngl.LINEAR, moderngl.LINEAR))
         self._free: dict[tuple[tuple[int, int], int, str], list[moderngl.Texture]] = {}
         self._framebuffers: dict[tuple[int, ...], moderngl.Framebuffer] = {}
-        self._finish, self._flush = _gl_function("glFinish"), _gl_function("glFlush")
+        self._finish = _gl_function("glFinish")
+        # It returns at once: whoever took the GIL meanwhile would only keep it too long.
+        self._flush = _gl_function("glFlush", keep_gil=True)
 
     def __enter__(self) -> Gpu:
         return self
@@ -223,11 +225,12 @@ def _create_context() -> moderngl.Context:
     raise KfxError(f"OpenGL 3.3: no context ({'; '.join(dict.fromkeys(errors))}); {remedy}")
 
 
-def _gl_function(name: str) -> Any:
+def _gl_function(name: str, *, keep_gil: bool = False) -> Any:
     if not sys.platform.startswith("linux"):
         return None
     try:
-        function = getattr(ctypes.CDLL("libGL.so.1"), name)
+        library = ctypes.PyDLL if keep_gil else ctypes.CDLL
+        function = getattr(library("libGL.so.1"), name)
     except (OSError, AttributeError):
         return None
     function.restype, function.argtypes = None, []

@@ -56,12 +56,12 @@ def skin_of_face(seen: str) -> str:
         """
 uniform vec2 skin_at[SKINS];
 vec4 skin_of_face() {
-    vec3 mean = vec3(0.0);
-    for (int i = 0; i < SKINS; i++) mean += SEEN / float(SKINS);
+    vec3 mean = vec3(0.0), each[SKINS];
+    for (int i = 0; i < SKINS; i++) mean += (each[i] = SEEN) / float(SKINS);
     vec2 own = mean.rg / (dot(mean, vec3(1.0)) + 0.02);
     float strays = 0.0;
     for (int i = 0; i < SKINS; i++) {
-        vec3 one = SEEN;
+        vec3 one = each[i];
         vec2 away = one.rg / (dot(one, vec3(1.0)) + 0.02) - own;
         strays += dot(away, away) / float(SKINS);
     }

@@ -68,7 +68,10 @@ class Warp:
         self._size = size
         triangles = np.concatenate([facemesh.skin_triangles(), facemesh.ring_triangles()])
         self._triangles = triangles
-        self._vertices = gpu.ctx.buffer(reserve=(478 + 36 * len(facemesh.RINGS)) * 20)
+        self._corners = triangles.T.astype(np.intp)
+        # Each vertex: where it is driven, where it is in the plate, its light.
+        self._table = np.ones((478 + 36 * len(facemesh.RINGS), 5), np.float32)
+        self._vertices = gpu.ctx.buffer(reserve=self._table.nbytes)
         self._indices = gpu.ctx.buffer(reserve=triangles.nbytes)
         self._program = gpu.program(_FRAGMENT, vertex=_VERTEX)
         self._array = gpu.ctx.vertex_array(
@@ -95,47 +98,52 @@ class Warp:
         `plate` is written over: what is drawn from is kept in it. `lights` (478,) by slot are
         factors on the colours of a face, 1 on its oval. Returns the boxes that changed.
         """
-        moves: list[tuple[facemesh.Array, facemesh.Array, Box, facemesh.Array | None]] = []
+        moves: list[tuple[facemesh.Array, Box, facemesh.Array | None]] = []
         kept: list[Box] = []  # of the plate, with what is read round each box
         for face, driven in sorted(faces, key=lambda one: one[0].iod):
             light = lights.get(face.slot)
             still = float(np.abs(driven[:468, :2] - face.landmarks[:468, :2]).max()) < STILL_PX
             if still and light is None:
                 continue
-            source, moved = facemesh.with_rings(face.landmarks, driven, face.iod)
-            box = facemesh.box_of(np.concatenate([source, moved]), 1.0, self._size)
+            both = facemesh.with_rings(face.landmarks, driven, face.iod)
+            box = facemesh.box_of(both.reshape(-1, 3), 1.0, self._size)
             if box is not None:
-                moves.append((source, moved, box, light))
+                moves.append((both, box, light))
                 kept.append(facemesh.wider(box, READ_PX, self._size))
         if not moves:
             return []
         with self._gpu.undone(canvas, plate, kept):
-            for i, (source, moved, box, light) in enumerate(moves):
-                if any(facemesh.overlap(kept[i], before[2]) for before in moves[:i]):
+            for i, (both, box, light) in enumerate(moves):
+                if any(facemesh.overlap(kept[i], before[1]) for before in moves[:i]):
                     self._gpu.copy(canvas, plate, kept[i])  # the face behind has moved
-                self._draw_face(canvas, plate, source, moved, box, light)
+                self._draw_face(canvas, plate, both, box, light)
         self._gpu.flush()
-        return [box for _, _, box, _ in moves]
+        return [box for _, box, _ in moves]
 
     def _draw_face(
         self,
         canvas: moderngl.Texture,
         plate: moderngl.Texture,
-        source: facemesh.Array,
-        moved: facemesh.Array,
+        both: facemesh.Array,
         box: Box,
         light: facemesh.Array | None,
     ) -> None:
+        source, moved = both
         # What faces away in the plate isn't seen there: drawing it would smear. The rest is
         # drawn from far to near, which costs less than clearing and testing a depth buffer.
-        facing = facemesh.signed_areas(source, self._triangles) > 0
-        facing[len(facemesh.skin_triangles()) :] = True
-        triangles = self._triangles[facing]
-        triangles = triangles[np.argsort(-moved[triangles, 2].sum(axis=1), kind="stable")]
-        lit = np.ones(len(source), np.float32)
+        skin = facemesh.skin_triangles()
+        facing = np.ones(len(self._triangles), np.bool_)
+        facing[: len(skin)] = facemesh.signed_areas(source, skin) > 0
+        drawn = np.flatnonzero(facing)
+        away = moved[:, 2].take(self._corners, mode="clip").sum(axis=0).take(drawn, mode="clip")
+        far_first = drawn.take(np.argsort(-away, kind="stable"), mode="clip")
+        triangles = self._triangles.take(far_first, axis=0, mode="clip")
+        table = self._table
+        table[:, :2], table[:, 2:4] = moved[:, :2], source[:, :2]
+        table[:, 4] = 1.0
         if light is not None:
-            lit[: len(light)] = light
-        self._vertices.write(np.column_stack([moved[:, :2], source[:, :2], lit]).astype(np.float32))
+            table[: len(light), 4] = light
+        self._vertices.write(table)
         self._indices.write(triangles)
         target = self._gpu.target(canvas)
         target.use()

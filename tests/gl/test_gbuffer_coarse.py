@@ -1,4 +1,4 @@
-"""Face images at half the size: when they are, what they hold, and that looks stay as they were."""
+"""Coarse face images: when they are, what they hold, and that looks stay as they were."""
 
 import cv2
 import numpy as np
@@ -15,6 +15,7 @@ from tests.isf_files import write
 SIZE = (480, 360)
 WHOLE = (0, 0, *SIZE)
 LARGE = face_at(240, 170, 90, shape=smiling(0.4))
+LARGER = face_at(240, 170, 104, shape=smiling(0.4))
 SMALL = face_at(60, 60, 20, slot=1)
 
 
@@ -33,15 +34,18 @@ def read(gpu, texture):
     ("faces", "scale"),
     [
         ([LARGE], 0.5),
-        ([], 0.5),
+        ([face_at(240, 170, 104)], 0.4),
+        ([face_at(110, 170, 104), face_at(370, 170, 84, slot=2)], 0.5),
+        ([], 0.4),
         ([SMALL], 1.0),
         ([LARGE, SMALL], 1.0),
         ([LARGE, face_at(300, 170, 84, slot=2)], 1.0),
         ([face_at(110, 170, 84), face_at(370, 170, 84, slot=2)], 0.5),
         ([face_at(240, 170, float("nan"))], 1.0),
+        ([face_at(110, 170, 104), face_at(370, 170, float("nan"), slot=2)], 1.0),
     ],
 )
-def test_half_the_size_is_for_large_faces_apart(gpu, faces, scale):
+def test_less_than_full_size_is_for_large_faces_apart(gpu, faces, scale):
     buffer = GBuffer(gpu, SIZE, NAMES, coarse=True)
     images = buffer.draw(faces, WHOLE)
     assert buffer.scale == scale
@@ -69,7 +73,7 @@ def test_it_holds_the_same_less_finely(gpu, name, edge):
 
 def test_sizes_change_without_ghosts(gpu):
     buffer = GBuffer(gpu, SIZE, NAMES, coarse=True)
-    for faces in ([LARGE], [SMALL], [LARGE], [SMALL]):
+    for faces in ([LARGE], [SMALL], [LARGER], [LARGE], [SMALL]):
         images = buffer.draw(faces, WHOLE)
     away = face_at(400, 300, 20, slot=1)
     images = buffer.draw([away], (350, 10, 120, 110))
@@ -90,10 +94,10 @@ def test_looks_stay_as_they_were(gpu, monkeypatch, name):
     preset = presets.with_settings(presets.alone(effects.find(name)), knobs)
     plate = cv2.GaussianBlur(picture(*SIZE), (0, 0), 2.0)
     shown = []
-    for least in (COARSE_IOD_PX, 1e6):
+    for least in (COARSE_IOD_PX, ()):
         monkeypatch.setattr(gbuffer, "COARSE_IOD_PX", least)
         with Chain(gpu, preset, SIZE) as chain:
-            shown.append(np.array(chain.render(tick_of(frame_of(plate, 9), [LARGE]))))
+            shown.append(np.array(chain.render(tick_of(frame_of(plate, 9), [LARGER]))))
     assert cv2.PSNR(*shown) > 32.0
     assert (shown[0] != shown[1]).any()
     assert np.abs(shown[0].astype(int) - plate).max() > 16, "it shows"

@@ -9,7 +9,7 @@ from kfx import effects, presets
 from kfx.engine.look.chain import Chain
 from kfx.engine.look.plan import compile_plan
 from kfx.errors import KfxError
-from kfx.render import isf
+from kfx.render import facemesh, gbuffer, isf
 from kfx.render.gbuffer import NAMES, GBuffer
 from kfx.render.gpu import Gpu
 from kfx.types import freeze
@@ -63,6 +63,27 @@ def test_it_goes_on_over_skin_and_the_mesh_is_still_known(gpu):
     assert (read["faceUV"][: y - 60, x, 3] == 0.0).all()
     mesh = covered(gpu, painted(SKIN), edge="mesh")
     np.testing.assert_allclose(read["faceNormal"][..., 3], mesh["faceNormal"][..., 3], atol=1e-6)
+
+
+@pytest.mark.parametrize("face", [FACE, face_at(240, 230, 100, yaw=35)])
+def test_well_inside_no_look_at_the_picture_is_needed(gpu, monkeypatch, face):
+    read = covered(gpu, painted(HAIR), face=face)
+    monkeypatch.setattr(gbuffer, "WHOLE", 2.0)  # every triangle looks at it
+    slowly = covered(gpu, painted(HAIR), face=face)
+    for name in ("faceUV", "faceNormal"):
+        np.testing.assert_allclose(read[name], slowly[name], atol=0.003)
+    open_parts = read["faceParts"][..., 2:].max(axis=2) > 0
+    np.testing.assert_array_equal(read["faceParts"][~open_parts], slowly["faceParts"][~open_parts])
+    assert (read["faceUV"][..., 3] > 0.99).sum() > 5000
+
+
+def test_nothing_is_missing_under_lips_and_eyes(gpu, monkeypatch):
+    read = covered(gpu, painted(SKIN), edge="mesh")
+    assert facemesh.bare().sum() < len(facemesh.skin_triangles()) - 100
+    monkeypatch.setattr(facemesh, "bare", lambda: np.ones(len(facemesh.skin_triangles()), bool))
+    whole = covered(gpu, painted(SKIN), edge="mesh")
+    for name, image in read.items():
+        np.testing.assert_array_equal(image, whole[name])
 
 
 @pytest.mark.parametrize("behind", [HAIR, BLUE, (250, 250, 250), (20, 20, 22)])

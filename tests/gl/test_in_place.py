@@ -75,7 +75,16 @@ def test_looks_are_the_same_in_place(fetching, name, mix):
     assert np.abs(here - PIXELS).max() > 8, "it shows"
 
 
-@pytest.mark.parametrize("change", ["c", "vec4(1.0 - c.r, c.gba)", "vec4(c.rgb, 0.5 * c.a)"])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "c",
+        "vec4(1.0 - c.r, c.gba)",
+        "vec4(c.r, 1.0 - c.gb, c.a)",
+        "vec4(1.0 - c.rgb, c.a)",
+        "vec4(c.rgb, 0.5 * c.a)",
+    ],
+)
 def test_what_a_shader_leaves_as_it_was_stays(fetching, tmp_path, change):
     body = f"void main() {{ vec4 c = IMG_THIS_PIXEL(inputImage); gl_FragColor = {change}; }}"
     here, apart, (over, _) = both(fetching, load(write(tmp_path, body)))
@@ -164,7 +173,7 @@ def test_a_warp_that_fails_leaves_the_picture(gpu, monkeypatch):
     assert (read(gpu, canvas) == PIXELS).all()
 
 
-@pytest.mark.parametrize("name", ["iris_nova", "power_veins", "wireframe"])
+@pytest.mark.parametrize("name", ["iris_nova", "power_veins", "wireframe", "eye_glow"])
 @pytest.mark.parametrize("iod", [60, 110])
 def test_looks_read_no_further_than_they_say(gpu, monkeypatch, name, iod):
     """With a part of the plate kept they draw what they draw with all of it."""

@@ -70,14 +70,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="run the engine in a process apart and replace it when it dies or hangs: another one "
         "stands by, in some 200 MB of memory; virtual cameras stay open meanwhile",
     )
-    parser.add_argument(
-        "--pin",
-        action="append",
-        default=[],
-        metavar="SLOT=NAME",
-        help="name a slot and keep it for its performer, e.g. 0=lead: presets route by it; "
-        "may be repeated",
-    )
+    common.add_pin_argument(parser)
     parser.add_argument("--plain", action="store_true", help="news lines instead of the screen")
     parser.add_argument(
         "--json", action="store_true", help="print the whole report at the end, as JSON"
@@ -105,7 +98,7 @@ def run(options: argparse.Namespace) -> int:
     for spec in options.out:
         sinks.kind_of(spec)
         landing.check_not_read(spec, sources.parse(options.input).rest)
-    if options.seconds is not None and options.seconds <= 0:
+    if options.seconds is not None and not options.seconds > 0:
         raise UsageError(f"--seconds {options.seconds:g}: must be more than 0")
     preset = presets.with_settings(presets.load(options.preset), options.set)
     kind = sources.parse(options.input, size=size, rate=rate).kind
@@ -183,15 +176,18 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(report, indent=2))
     if not report["frames"]:
         raise KfxError(f"{options.input}: the show ended before its first picture")
+    failed: dict[str, str] = report.get("failed", {})
     if options.json:
-        return 0
+        return int(bool(failed))
     dropped = ", ".join(f"{name} {count}" for name, count in report["dropped_at"].items() if count)
     print(
         f"{report['frames']} frames, {report['fps']} fps, "
         f"{report['faces']['frames_with_face']} with a face; dropped: {dropped or 'none'}"
         f"{_latency(report['latency_ms'])}"
     )
-    return 0
+    for fault in failed.values():  # told when it happened, which may be hours ago
+        print(f"kfx: failed: {fault}", file=sys.stderr)
+    return int(bool(failed))
 
 
 def _latency(of_sinks: dict[str, dict[str, float]]) -> str:

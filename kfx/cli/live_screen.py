@@ -40,7 +40,7 @@ class Screen:
     def __init__(self, title: str, *, keys: bool = False, plain: bool = False) -> None:
         self.title: Callable[[], str] = lambda: title  # of the look that is shown
         self._keys = keys
-        self._told: set[str] = set()
+        self._told = 0
         self._stats: Stats | None = None
         self._urls: list[tuple[str, str]] = []
         self._over = threading.Event()
@@ -102,10 +102,10 @@ class Screen:
 
     def _news(self, stats: Stats) -> None:
         """What hasn't been told yet, a line each; on a terminal once the screen is gone."""
-        for warning in list(stats.warnings):
-            if warning not in self._told:
-                self._told.add(warning)
-                _line(f"kfx: {warning}")
+        told, news = stats.told, stats.news_since(self._told)
+        self._told = told
+        for text in news:
+            _line(f"kfx: {text}")
 
 
 def _line(text: str) -> None:

@@ -235,6 +235,7 @@ def run(
             stop,
             governor=governor,
             status=status,
+            fresh_s=float(1 / info.rate) if mode == "latency" else None,
         )
         sent.start()
         if ready:
@@ -256,6 +257,8 @@ def run(
             stats.ended = clock.now()
             opened.__exit__(*sys.exc_info())
             stats.show["output"] = switches.shown
+            if failed := {end.spec: end.fault for end in ends if end.failed}:
+                stats.show["failed"] = failed
         if sent.all_failed:
             raise KfxError(
                 "; ".join(filter(None, (end.fault for end in ends))) or "every sink has failed"

@@ -7,7 +7,7 @@ are those of a plain loop.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from fractions import Fraction
 from typing import Any, NamedTuple
@@ -70,17 +70,19 @@ def render(
     aov: tuple[str, ...] = (),
     aov_format: str = "png",
     hands: bool = False,
+    pins: Mapping[int, str] | None = None,
     conductor: Conductor | None = None,
     progress: Progress | None = None,
     on_shot: Callable[[Shot], None] | None = None,
 ) -> Stats:
     """Render an open source to the sink `out` names.
 
-    `start_s` and `stop_s` are what the source was cut to (for the audio). `ticks` stand for a song
-    other than a steady `bpm`; a show's `conductor` must be their cues. `aov` names what is
+    `start_s` and `stop_s` are what the source was cut to (for the audio). `ticks` stand for a
+    song other than a steady `bpm`; a show's `conductor` must be their cues. `aov` names what is
     written beside the picture, see `kfx.engine.aov_names`. With `hands`, hands stay in front of
-    faces. `on_shot` sees every shot after it was handed to the sink. Raises `KfxError`; then, and
-    on Ctrl-C, nothing is left of the output.
+    faces. `pins` names slots and keeps each for its performer. `on_shot` sees every shot after
+    it was handed to the sink. Raises `KfxError`; then, and on Ctrl-C, nothing is left of the
+    output.
     """
     info = source.info
     check_not_read(out, sources.parse(info.spec).rest)
@@ -106,6 +108,9 @@ def render(
         Person() as person,
         Hands() as hands_of,
     ):
+        for slot, name in (pins or {}).items():
+            faces_of.pin(slot, name)
+        (chain if isinstance(chain, Look) else chain.knobs).names = faces_of.names
         trackers = _Trackers(
             faces_of,
             person if chain.needs_person or (conductor and conductor.needs_person) else None,
@@ -210,7 +215,11 @@ def _draw(
         except Closed:
             return
         assert one is not None
-        shot = draws.shot(one, shot)
+        try:
+            shot = draws.shot(one, shot)
+        except KfxError as error:
+            at = f"after {draws.stats.frames} frames, at {float(one.frame.time):.3f} s"
+            raise KfxError(f"{error} ({at})") from error
         done.put(shot)
         if done.closed:
             return  # the writer failed; its error is raised by the caller

@@ -12,11 +12,11 @@ from typing import Any
 
 from kfx import clock, writing
 from kfx.engine.loop.times import Times, percentiles
+from kfx.engine.news import News
 from kfx.types import Face
 
 STAGES = ("read", "track", "render", "write")
 MOST_WARNINGS = 200  # the newest; a fault that words itself anew each time must not fill memory
-MOST_TOLD = 50 * MOST_WARNINGS  # after so many different ones what was told is forgotten
 
 __all__ = ["STAGES", "Stats", "percentiles", "save_report"]
 
@@ -51,7 +51,8 @@ class Stats:
     started: float = field(default_factory=clock.now)
     ended: float | None = None
     _sent: float | None = None
-    _told: set[str] = field(default_factory=set, repr=False)
+    told: int = 0  # pieces of news so far, of which `warnings` holds the newest
+    _news: News = field(default_factory=News, repr=False)
     _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @contextmanager
@@ -82,16 +83,37 @@ class Stats:
         with self._lock:
             self.dropped[cause] = self.dropped.get(cause, 0) + count
 
-    def warn(self, text: str) -> None:
-        """Note something for the user, once; after twelve hours of news still the newest."""
+    def warn(self, text: str, *, about: str = "", kind: str = "") -> None:
+        """Note something for the user: once while it lasts, calmly when it comes back.
+
+        `about` and `kind` as for `News.tell`.
+        """
         with self._lock:
-            if text in self._told:
-                return
-            if len(self._told) >= MOST_TOLD:
-                self._told.clear()
-            self._told.add(text)
-            self.warnings.append(text)
-            del self.warnings[:-MOST_WARNINGS]
+            now = clock.now()
+            self._tell(self._news.tell(text, now, about=about, kind=kind))
+            self._let_out(now)
+
+    def note_due(self) -> None:
+        """Tell what waited, so as not to be told too often; call it now and then."""
+        with self._lock:
+            self._let_out(clock.now())
+
+    def news_since(self, told: int) -> list[str]:
+        """What came after the first `told` pieces, as far as it is kept."""
+        with self._lock:
+            count = min(self.told - told, len(self.warnings))
+            return self.warnings[-count:] if count > 0 else []
+
+    def _let_out(self, now: float) -> None:
+        for text in self._news.due(now):
+            self._tell(text)
+
+    def _tell(self, text: str | None) -> None:
+        if text is None:
+            return
+        self.told += 1
+        self.warnings.append(text)
+        del self.warnings[:-MOST_WARNINGS]
 
     def forget(self) -> None:
         """Stage times up to here were those of warming up."""

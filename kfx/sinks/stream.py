@@ -32,6 +32,7 @@ from kfx.sinks.stream_url import Address, parse
 from kfx.types import Shot, Sink, StreamInfo
 
 RETRY_S = 1.0
+HELD_S = 3.0  # after a loss; UDP says that nobody listens only with the second datagram
 STALL_S = 5.0  # a receiver that takes nothing for so long is gone without a word
 _LOST = (OSError, av.FFmpegError)
 
@@ -59,6 +60,7 @@ class StreamSink:
         self._road: Road | None = None
         self._encoder: Encoder | None = None
         self._again_at = self._took_at = clock.now()
+        self._lost_at: float | None = None  # when it was lost last, until it has held for a while
         self._key = True
         self._closed = False
 
@@ -81,6 +83,9 @@ class StreamSink:
                 self._encoder = self._opened(self._road)
             self._encoder.put(shot.pixels, shot.tick.time, key=self._key)
             self._key = False
+            if self._lost_at is not None and clock.now() - self._lost_at > HELD_S:
+                self._lost_at = None
+                self.warnings.append("is back")
         except _LOST as error:
             self._lost(error)
 
@@ -115,9 +120,9 @@ class StreamSink:
 
     def _lost(self, error: Exception) -> None:
         said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        text = f"no connection ({said}); tried again every second"
-        if text not in self.warnings:  # a receiver that comes and goes all night is said once
-            self.warnings.append(text)
+        if self._lost_at is None:
+            self.warnings.append(f"no connection ({said}); tried again every second")
+        self._lost_at = clock.now()
         self.dropped += 1
         self._let_go(broken=True)
         self._again_at = clock.now() + RETRY_S

@@ -19,6 +19,7 @@ from typing import Protocol
 
 from kfx import clock
 from kfx.errors import KfxError
+from kfx.sinks import datagrams
 from kfx.sinks.stream_url import Address
 
 TIMEOUT_S = 2.0
@@ -41,9 +42,7 @@ class Udp:
     """Datagrams to one address, which may be a group. Nobody there is no error."""
 
     def __init__(self, host: str, port: int) -> None:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
-        family, kind, _, _, self._to = found[0]
-        self._socket = socket.socket(family, kind)
+        self._socket, self._to = datagrams.opened(host, port)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 20)
 
     def write(self, data: bytes) -> int:

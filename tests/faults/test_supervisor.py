@@ -12,15 +12,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from kfx.engine.loop import standby, supervisor
+from kfx.engine.loop import standby, stem, supervisor
 from kfx.sinks.slate import BACKGROUND
 from tests.waiting import LONG_S, until
 
 ROOT = Path(__file__).parents[2]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals are POSIX")
+forked = pytest.mark.skipif(not stem.possible(), reason="needs Linux 5.3 for forked engines")
 SUPERVISE = """
 import sys
 from kfx.engine.loop import supervisor
+if sys.argv[1] == "alone":  # as where nothing can be forked
+    supervisor.stem.possible = lambda: False
+    del sys.argv[1]
 supervisor.HANG_S, supervisor.SPARE_S, supervisor.TRUST_S = 2.0, 0.1, 300.0
 supervisor.PAUSES_S = (0.0, 0.0, 0.1, 0.2)
 one = supervisor.Supervisor("tests.faults.show", sys.argv[1:])
@@ -40,12 +44,12 @@ def alive(pid: int) -> bool:
 class Show:
     """A supervised show with a fake camera."""
 
-    def __init__(self, folder: Path, *faults: str) -> None:
+    def __init__(self, folder: Path, *faults: str, alone: bool = False) -> None:
         self.folder, self.log = folder, folder / "log"
         environment = dict(os.environ, FAKE_LOG=str(self.log), TMPDIR=str(folder))
         environment["PYTHONPATH"] = f"{ROOT / 'tests/fakes'}:{ROOT}"
         self.process = subprocess.Popen(
-            [sys.executable, "-c", SUPERVISE, str(folder), *faults],
+            [sys.executable, "-c", SUPERVISE, *["alone"][:alone], str(folder), *faults],
             env=environment,
             stderr=subprocess.PIPE,
             text=True,
@@ -82,8 +86,16 @@ class Show:
 
     def standing_by(self) -> list[int]:
         """The engines, and who is to become one."""
-        lines = [(pid, Path(f"/proc/{pid}/cmdline").read_bytes()) for pid in self.family()]
-        return [pid for pid, line in lines if b"kfx.engine.loop.standby" in line]
+        return self._of("kfx.engine.loop.standby") + self._of("kfx.engine.loop.stem")[1:]
+
+    def stems(self) -> list[int]:
+        """What forks them, where that can be done."""
+        return self._of("kfx.engine.loop.stem")[:1]
+
+    def _of(self, module: str) -> list[int]:
+        """Processes of a module, the oldest first."""
+        lines = [(pid, Path(f"/proc/{pid}/cmdline").read_bytes()) for pid in sorted(self.family())]
+        return [pid for pid, line in lines if module.encode() in line]
 
     def end(self, number: int = signal.SIGTERM) -> tuple[int, str]:
         if self.process.poll() is None:
@@ -96,8 +108,8 @@ class Show:
 def show(tmp_path: Path) -> Iterator[Callable[..., Show]]:
     shows: list[Show] = []
 
-    def start(*faults: str) -> Show:
-        shows.append(Show(tmp_path, *faults))
+    def start(*faults: str, alone: bool = False) -> Show:
+        shows.append(Show(tmp_path, *faults, alone=alone))
         return shows[-1]
 
     yield start
@@ -108,8 +120,11 @@ def show(tmp_path: Path) -> Iterator[Callable[..., Show]]:
             until(lambda one=one: not one.family())  # nothing outlives a killed supervisor
 
 
-def test_a_killed_engine_is_replaced_while_the_camera_stays(show: Callable[..., Show]) -> None:
-    one = show("run")
+@pytest.mark.parametrize("alone", [False, True])
+def test_a_killed_engine_is_replaced_while_the_camera_stays(
+    show: Callable[..., Show], alone: bool
+) -> None:
+    one = show("run", alone=alone)
     until(lambda: 10 in one.reds)
     os.kill(one.pids[0], signal.SIGKILL)
     until(lambda: 20 in one.reds)
@@ -126,6 +141,36 @@ def test_a_killed_engine_is_replaced_while_the_camera_stays(show: Callable[..., 
     until(lambda: one.log.read_text().endswith("close\n"))
     left = ["ended", "log", "looks", "pids"]
     until(lambda: sorted(path.name for path in one.folder.iterdir()) == left)
+
+
+@forked
+def test_killed_again_before_another_one_stands_by(show: Callable[..., Show]) -> None:
+    one = show("run")
+    for life in (1, 2, 3):
+        until(lambda life=life: life * 10 in one.reds)
+        os.kill(one.pids[-1], signal.SIGKILL)
+    until(lambda: 40 in one.reds)
+    assert len(one.openings) == 1
+    stems = one.stems()
+    assert len(stems) == 1, "all of them are forks of the same"
+    assert one.end()[0] == 0
+
+
+@forked
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_a_show_goes_on_without_what_forked_its_engine(
+    show: Callable[..., Show], number: int
+) -> None:
+    one = show("run")
+    until(lambda: 10 in one.reds)
+    (stem,) = one.stems()
+    os.kill(stem, number)
+    if number == signal.SIGKILL:
+        until(lambda: not alive(stem))
+        os.kill(one.pids[0], signal.SIGKILL)
+        until(lambda: 20 in one.reds)
+    assert one.end()[0] == 0
+    assert (one.folder / "ended").exists()
 
 
 def test_an_engine_that_hangs_or_crashes_is_replaced(show: Callable[..., Show]) -> None:
@@ -213,9 +258,13 @@ def test_nobody_goes_before_the_pause_is_over(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.skipif(not Path("/proc").is_dir(), reason="looks for processes in /proc")
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGHUP])
-def test_who_stands_by_goes_with_the_show(show: Callable[..., Show], number: int) -> None:
-    one = show("run")
+@pytest.mark.parametrize(
+    ("number", "alone"), [(signal.SIGINT, False), (signal.SIGHUP, False), (signal.SIGHUP, True)]
+)
+def test_who_stands_by_goes_with_the_show(
+    show: Callable[..., Show], number: int, alone: bool
+) -> None:
+    one = show("run", alone=alone)
     until(lambda: 10 in one.reds)
     until(lambda: len(one.standing_by()) == 2)  # the engine and the spare
     assert one.end(number)[0] == 0

@@ -53,6 +53,22 @@ def test_a_show_that_ended_before_its_first_picture_is_no_success(monkeypatch, c
     assert cli.main(words) == 0
 
 
+@pytest.mark.parametrize("json_", [[], ["--json"]])
+def test_a_recording_that_has_failed_is_told_at_the_end_and_by_the_code(monkeypatch, capsys, json_):
+    """It was told when it happened, hours before."""
+    stats = Stats((WIDTH, HEIGHT), Fraction(30), "nobody", "truth", frames=9, ended=clock.now())
+    stats.show["failed"] = {"take.mov": "take.mov: the disk is full; what was recorded is kept"}
+    monkeypatch.setattr(engine_live, "run", lambda *args, **options: stats)
+    words = ["live", "-i", "performer", "-o", "null", "--osc-in", "off", "--panel", "off"]
+    assert cli.main([*words, "--plain", *json_]) == 1
+    said = capsys.readouterr()
+    if json_:
+        assert json.loads(said.out)["failed"] == stats.show["failed"]
+    else:
+        assert said.err == "kfx: failed: take.mov: the disk is full; what was recorded is kept\n"
+        assert said.out.startswith("9 frames")
+
+
 def test_keys_change_the_output_and_sigterm_finishes_the_recording(tmp_path):
     out, report = tmp_path / "take.mp4", tmp_path / "r.json"
     screen, terminal = pty.openpty()

@@ -207,19 +207,61 @@ def test_a_provider_that_is_lost_in_the_show_is_told(gpu, tmp_path, monkeypatch)
         assert chain.nets[0]["passed_over"] == ["CUDA: error 719"]
 
 
-@pytest.mark.parametrize("fault", FAULTS)
-@pytest.mark.parametrize("pace", [Inline, partial(Slowed, hz=30.0)], ids=["exact", "live"])
-def test_a_net_that_fails_midway_means_the_plate_and_one_report(gpu, tmp_path, fault, pace):
+def failing(tmp_path, fault):
+    """A preset of a net that fails after some frames."""
     net = nets.faulty_net(tmp_path / "bad.onnx", fault)
     text = nets.card_text(region="frame", size=(16, 16)) + '\n[input.time]\nis = "time"\n'
     card = net.with_suffix(".toml")
     card.write_text(text)
-    pictures, news = shown(gpu, preset_of(str(card)), still(28), pace)
+    return preset_of(str(card))
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_net_that_fails_midway_means_the_plate_and_one_report(gpu, tmp_path, fault):
+    preset = failing(tmp_path, fault)
+    pictures, news = shown(gpu, preset, still(28), partial(Slowed, hz=30.0))
     assert (pictures[12] != PIXELS).any()
     for one in pictures[20:]:
         assert (one == PIXELS).all()
     assert len(news) == 1
     assert "the plate is shown" in news[0]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_net_that_fails_in_a_render_ends_it(gpu, tmp_path, fault):
+    """A film that is the plate from there on would be delivered."""
+    with Chain(gpu, failing(tmp_path, fault), SIZE) as chain:
+        pictures = []
+        with pytest.raises(KfxError, match=r"^chain\[0\] \(.*\): bad: ") as caught:
+            pictures.extend(np.array(chain.render(tick)) for tick in still(28))
+    assert str(caught.value).count("bad: ") == 1
+    assert len(pictures) >= 5
+    assert all((one != PIXELS).any() for one in pictures)
+
+
+def test_a_net_that_works_again_says_so_and_fails_anew(gpu, tmp_path, monkeypatch):
+    preset, real = preset_of(negative(tmp_path)), session.Net.run
+    broken = [False]
+
+    def run(self, *given):
+        if broken[0]:
+            raise KfxError("no memory")
+        return real(self, *given)
+
+    with Chain(gpu, preset, SIZE, pace=partial(Slowed, hz=30.0)) as chain:
+        monkeypatch.setattr(session.Net, "run", run)
+        told, rounds = [], []
+        for i, tick in enumerate(still(600)):
+            broken[0] = i % 300 > 150
+            chain.render(tick)
+            news = chain.news()
+            told += news
+            rounds += [i] * len(news)
+    assert [("no memory" in text, text == "turn is back") for text in told] == [
+        (True, False),
+        (False, True),
+    ] * (len(told) // 2) + [(True, False)] * (len(told) % 2)
+    assert len(told) == 3, rounds
 
 
 def test_a_net_that_hangs_never_stops_the_picture(gpu, tmp_path, monkeypatch):
@@ -243,8 +285,7 @@ def test_a_net_that_sleeps_for_seconds_is_told_once(gpu, tmp_path):
 
     ticks = [tick_of(frame_of(PIXELS, i, 10), [], 0.1 if i else 0.0) for i in range(60)]
     pictures, news = shown(gpu, preset_of(negative(tmp_path)), ticks, lambda w: Sleepy(w, 1.0))
-    assert len(news) == 1
-    assert "no answer for" in news[0]
+    assert [text.split(" for ")[0] for text in news] == ["turn: no answer", "turn is back"]
     assert (pictures[19] == PIXELS).all()
     assert np.abs(pictures[30][..., :3].astype(int) - (255 - PIXELS[..., :3])).mean() < 4
 
@@ -255,28 +296,42 @@ def test_a_fault_that_is_worded_anew_each_time_is_told_once(gpu, tmp_path, monke
     def run(*given):
         raise KfxError(f"turn: run {next(runs)} at 0x7f12 failed")
 
-    with Chain(gpu, preset_of(negative(tmp_path)), SIZE) as chain:
+    preset = preset_of(negative(tmp_path))
+    with Chain(gpu, preset, SIZE, pace=partial(Slowed, hz=30.0)) as chain:
         monkeypatch.setattr(session.Net, "run", run)
-        for tick in still(4):
+        for tick in still(120):
             chain.render(tick)
-        assert next(runs) == 5
+        assert next(runs) > 3
         assert len(chain.news()) == 1
 
 
-@pytest.mark.parametrize("pace", [Inline, partial(Slowed, hz=30.0)], ids=["exact", "live"])
-def test_a_net_that_remembers_ever_more_is_told_once(gpu, tmp_path, monkeypatch, pace):
-    """The plate is seen when its memory is emptied, the net's picture in between."""
+def leaking(tmp_path, monkeypatch):
+    """A preset of a net that remembers ever more."""
     net = nets.leaking_net(tmp_path / "leak.onnx")
     text = cards.dumps(inspect.inspect(net)).replace('region = "face"', 'region = "frame"')
     net.with_suffix(".toml").write_text(text)
     monkeypatch.setattr(session, "MOST_STATE", 20)
-    pictures, news = shown(gpu, preset_of(str(net)), still(70), pace)
-    assert len(news) == 1
+    return preset_of(str(net))
+
+
+def test_a_net_that_remembers_ever_more_is_told_of(gpu, tmp_path, monkeypatch):
+    """The plate is seen when its memory is emptied, the net's picture in between."""
+    preset = leaking(tmp_path, monkeypatch)
+    pictures, news = shown(gpu, preset, still(70), partial(Slowed, hz=30.0))
     assert "has grown" in news[0]
+    assert all("has grown" in one or one.endswith(" is back") for one in news)
     plates = [bool((one == PIXELS).all()) for one in pictures]
     assert True in plates[10:40]
     assert False in plates[10:19]
     assert False in plates[40:]
+
+
+def test_a_net_that_remembers_ever_more_is_run_again_in_a_render(gpu, tmp_path, monkeypatch):
+    pictures, news = shown(gpu, leaking(tmp_path, monkeypatch), still(70))
+    assert len(news) == 1
+    assert "has grown" in news[0]
+    assert "run again from nothing at 0." in news[0]
+    assert not any((one == PIXELS).all() for one in pictures)
 
 
 def test_a_look_that_goes_while_a_net_runs_keeps_nothing(gpu, tmp_path, monkeypatch):

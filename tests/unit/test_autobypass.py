@@ -71,6 +71,7 @@ def test_it_is_tried_again_and_starts_afresh():
     assert drawing.drops == 6, "one fault on trial is enough"
     drawing.now += 5.0
     assert drawing.pictures(1) == [[(0,), (1,)]], "the pause has doubled"
+    assert len(drawing.told) == 1, "a trial that ends as before is no news"
     drawing.costs[(2,)] = 0.001
     drawing.now += 5.0
     assert drawing.pictures(2) == [[(0,), (1,), (2,)]] * 2

@@ -34,6 +34,7 @@ def said(capsys, *words: str) -> tuple[int, str]:
         ("render x.mp4 -o a.mp4 --aov-format tif", "kfx: --aov-format: there is no 'tif'; there"),
         ("render x.mp4 -o a.mp4 --size", "kfx: --size: expected one argument; see kfx render"),
         ("render x.mp4 -o a.mp4 --report x.mp4", "kfx: --report: x.mp4: reports are written as"),
+        ("live -o null --seconds nan", "kfx: --seconds nan: must be more than 0"),
         ("live --secs 3", "kfx: unrecognized arguments: --secs 3; did you mean --seconds?; see"),
         ("bench live --jsn", "kfx: unrecognized arguments: --jsn; did you mean --json?; see kfx b"),
         ("preset unpack x --bogus", "kfx: unrecognized arguments: --bogus; see kfx preset unpack"),

@@ -166,11 +166,17 @@ def with_nan(frame):
 
 
 def test_a_broken_tracker_means_no_faces_and_is_told_once(stats):
-    trackers = Trackers(Finder(broken), Wants(), stats)
+    finder = Finder(broken)
+    trackers = Trackers(finder, Wants(), stats)
     for i in range(3):
         assert trackers.find(frame_of(i)).faces == ()
     assert stats.warnings == ["tracker: no model; no faces until it works again"]
     assert stats.state["tracker"] == "failing: no faces"
+    finder.found = lambda frame: (face_of(frame),)
+    for i in range(3, 6):
+        assert len(trackers.find(frame_of(i)).faces) == 1
+    assert stats.warnings[1:] == ["the tracker is back"]
+    assert stats.state["tracker"] == "ok"
 
 
 def test_faces_that_are_no_numbers_are_refused(stats):

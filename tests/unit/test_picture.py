@@ -6,6 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from kfx.engine import stats as stats_module
 from kfx.engine.look.autobypass import AutoBypass
 from kfx.engine.loop.picture import Picture, scaled
 from kfx.engine.stats import Stats
@@ -109,6 +110,27 @@ def test_a_chain_that_always_fails_is_left_alone(clock, stats):
     assert len(chain.ticks) == 5
     assert stats.warnings == ["effects bypassed: RuntimeError(); tried again later"]
     assert stats.dropped["render.bypassed"] == 5
+
+
+def test_a_trial_that_ends_as_before_is_no_news_but_a_fault_after_a_good_time_is(
+    clock, stats, monkeypatch
+):
+    monkeypatch.setattr(stats_module.clock, "now", lambda: clock[0])
+    fault = "effects bypassed: no memory; tried again later"
+    chain = Chain(clock, 7)
+    chain.fault = RuntimeError("no memory")
+    _, draw = drawing(clock, stats, chain)
+    for _ in range(4):
+        draw(10)
+        clock[0] += 20.0
+    assert stats.warnings == [fault]
+    chain.fault = None
+    clock[0] += 120.0
+    draw(10)
+    chain.fault = RuntimeError("no memory")
+    clock[0] += 120.0
+    draw(10)
+    assert stats.warnings == [fault, "effects are back", f"{fault} (again, 2nd time)"]
 
 
 def test_a_lower_level_draws_smaller_and_shows_the_full_size(clock, stats):

@@ -24,7 +24,7 @@ from pythonosc.osc_message import OscMessage
 
 from kfx import arkit, clock, sinks
 from kfx.errors import KfxError, UsageError
-from kfx.sinks import osc
+from kfx.sinks import datagrams, osc
 from kfx.sinks.osc import options, wire
 from kfx.types import Face, Frame, Shot, StreamInfo, Tick
 from tests.conftest import ROOT
@@ -152,6 +152,20 @@ def test_a_lost_face_is_said_to_be_lost_now_and_twice_a_second() -> None:
     assert said[:10] == [1] * 5 + [0] * 5
     assert [index for index in range(10, 70) if said[index] == 0] == [10, 25, 40, 55]
     assert said[70:] == [1] * 20
+
+
+@pytest.mark.parametrize(
+    ("host", "bound"), [("127.0.0.1", "127.0.0.1"), ("localhost", "127.0.0.1"), ("10.0.0.7", "")]
+)
+def test_what_sends_to_this_machine_hears_no_other_one(host: str, bound: str) -> None:
+    one, to = datagrams.opened(host, 9)
+    with one:
+        there = one.getsockname()
+    assert to[1] == 9
+    if to[0] == "::1":
+        assert there[:1] == ("::1",)
+    else:
+        assert (there[0], there[1] > 0) == ((bound, True) if bound else ("0.0.0.0", False))
 
 
 def test_an_absent_receiver_costs_nothing() -> None:
@@ -316,6 +330,23 @@ def test_a_network_that_refuses_is_told_once(monkeypatch: pytest.MonkeyPatch) ->
             sink.write(shot(face()))
     assert sink.warnings == ["osc://127.0.0.1:9: Network is unreachable; kfx goes on trying"]
     assert sink.unsent >= 10
+
+
+def test_a_network_that_is_back_is_told_and_its_next_fault_too(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(osc.clock, "now", lambda: now[0])
+    with sinks.open("osc://127.0.0.1:9", STREAM) as sink:
+        receiver, down = sink._receivers[0], OSError(101, "Network is unreachable")
+        for i in range(60):
+            # While it is down some datagrams are taken all the same.
+            refused = down if i // 20 != 1 and i % 2 else None
+            monkeypatch.setattr(receiver, "send", lambda _, refused=refused: refused)
+            sink.write(shot(face()))
+            now[0] += 1.0
+    fault = "osc://127.0.0.1:9: Network is unreachable; kfx goes on trying"
+    assert sink.warnings == [fault, "osc://127.0.0.1:9 is back", fault]
 
 
 def shaped(slot: int = 0, **values: float) -> Face:

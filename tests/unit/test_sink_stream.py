@@ -140,7 +140,38 @@ def test_nut_calls_a_reader_that_listens_and_finds_it_again() -> None:
         for _ in range(2):
             found = first_pictures(f"tcp://127.0.0.1:{port}?listen=1", "nut")
             check_colours(found[0][1], within=0)
-        assert len(show.sink.warnings) <= 3, "each fault is said once"
+        lost = [text for text in show.sink.warnings if text.startswith("no connection (")]
+        assert len(lost) == 1, "while it comes and goes"
+
+
+def test_a_receiver_that_is_back_is_told_and_its_next_loss_too(monkeypatch) -> None:
+    from kfx.sinks import stream
+
+    now, there = [0.0], [True]
+    monkeypatch.setattr(stream.clock, "now", lambda: now[0])
+    monkeypatch.setattr(stream, "Child", lambda *_: Road())
+    monkeypatch.setattr(stream, "Encoder", lambda *_, **__: Coder())
+
+    class Road:
+        def ready(self) -> bool:
+            if not there[0]:
+                raise BrokenPipeError(32, "Broken pipe")
+            return True
+
+        def close(self) -> None: ...
+
+    class Coder:
+        def put(self, *_, **__) -> None: ...
+
+        def close(self) -> None: ...
+
+    with sinks.open("rtsp://127.0.0.1:1/kfx", STREAM) as sink:
+        for i in range(90):
+            there[0] = not 10 <= i % 40 < 20
+            sink.write(shot(i))
+            now[0] += 1.0
+    lost = "no connection (Broken pipe); tried again every second"
+    assert sink.warnings == [lost, "is back", lost, "is back"]
 
 
 def test_udp() -> None:

@@ -70,6 +70,7 @@ class AutoBypass:
         self._watches: dict[Unit, Watch] = {}  # of those that were ever at fault
         self._stale: set[Unit] = set()  # what they remember is of no use any more
         self._away: set[Unit] = set()
+        self._why: dict[Unit, str] = {}  # that those were left out, as it was told
         self._ran: set[Unit] = set()  # in this picture, without a fault
         self._failed: set[Unit] = set()  # in this picture: nothing more of them is drawn in it
         self._refused: set[Unit] = set()  # in this picture, as they pause
@@ -138,6 +139,7 @@ class AutoBypass:
             self._watches[unit].took(0.0, now)
             if unit in self._away:
                 self._away.discard(unit)
+                self._why.pop(unit, None)
                 self._tell(f"{named(self._preset, unit)} is back")
         if costliest is not None:
             alone = took[costliest] > self._budget_s
@@ -175,20 +177,27 @@ class AutoBypass:
         if unit in self._failed:
             return  # of several faces one is enough
         self._failed.add(unit)
-        self._tell(f"{named(self._preset, unit)}: {why}; left out")
+        self._say(unit, why)
         self._drop()
         self._stale.add(unit)
         self._bad(unit, "", self._now())
+
+    def _say(self, unit: Unit, why: str) -> None:
+        """Tell it; not of a trial that ends as the one before did."""
+        if unit in self._away and self._why.get(unit) == why:
+            return
+        self._why[unit] = why
+        self._tell(f"{named(self._preset, unit)}: {why}; left out")
 
     def _bad(self, unit: Unit, why: str, now: float) -> bool:
         watch = self._watches.setdefault(unit, Watch(self._budget_s))
         if not watch.bad(now):
             return False
+        if why:
+            self._say(unit, why)
+            self._drop()
         self._away.add(unit)
         self._stale.add(unit)
-        if why:
-            self._tell(f"{named(self._preset, unit)}: {why}; left out")
-            self._drop()
         return True
 
 

@@ -10,11 +10,13 @@ import moderngl
 import numpy as np
 import numpy.typing as npt
 
+from kfx import cuts
 from kfx.engine.look import net_rehearsal
 from kfx.engine.look.net_jobs import FRAME, Ask, Asking, Job
 from kfx.engine.look.net_results import Shown, Slots
 from kfx.engine.look.net_timing import Timing
-from kfx.neural import answer, cuts, flow, providers, refine, session
+from kfx.errors import KfxError
+from kfx.neural import answer, flow, providers, refine, session
 from kfx.neural.aligned import Affine
 from kfx.neural.card import Card
 from kfx.neural.worker import Done, Pace, Runner
@@ -50,6 +52,7 @@ class NetLayer:
         self._cut = True
         self._due = 0.0
         self._faults = 0
+        self._failed = ""  # offline, why this picture's run did
         self._timing = Timing()
         self._asked: Job | None = None  # what the runner has
         self._released = False
@@ -62,7 +65,7 @@ class NetLayer:
         """Where the net runs: told when the show begins, and when its provider is lost in it."""
         where = providers.short(self._net.provider)
         for note in self._net.fallbacks[len(self.facts.get("passed_over", ())) :]:
-            self._tell(f"runs on {where}; {note}")
+            self._news.append(f"{self.card.name}: runs on {where}; {note}")
         self.facts |= {"provider": where, "passed_over": list(self._net.fallbacks)}
 
     def news(self) -> list[str]:
@@ -150,6 +153,7 @@ class NetLayer:
             self._offer(canvas, tick, shown, values)
             if self._runner.exact:
                 self._take(tick.time)
+                self._try_again(canvas, tick, shown, values)
         self._watch(tick.time)
         amount = mix * self._amount(tick.time)
         if amount < UNSEEN:
@@ -158,6 +162,26 @@ class NetLayer:
             return self._draw_frame(canvas, spare, tick, values, amount)
         self._draw_faces(canvas, spare, tick, shown, values, amount)
         return False
+
+    def _try_again(
+        self,
+        canvas: moderngl.Texture,
+        tick: Tick,
+        faces: Sequence[Face],
+        values: Mapping[str, Value],
+    ) -> None:
+        """Offline a run that failed is done again, from nothing; `KfxError` if that fails too.
+
+        A film that is the plate from there on, for all its warning, would be delivered.
+        """
+        why, self._failed = self._failed, ""
+        if not why:
+            return
+        self._offer(canvas, tick, faces, values)
+        self._take(tick.time)
+        if self._failed:
+            raise KfxError(f"{self.card.name}: {self._failed}")
+        self._tell(f"{why}; run again from nothing at {tick.time:.3f} s")
 
     def _draw_faces(
         self,
@@ -298,6 +322,9 @@ class NetLayer:
                 self._fault(done, time)
             return
         self._faults = 0
+        if self._told and not self._runner.exact:
+            self._told.clear()  # the next fault is another one, though its words be the same
+            self._news.append(f"{self.card.name} is back")
         self.facts["ms"] = round(done.ms, 2)
         self._place()
         if not timing.came(time, job.time):
@@ -326,9 +353,11 @@ class NetLayer:
         self._slots.forget()
         self._timing.restart()
         self._cut = True
+        if self._runner.exact:
+            self._failed = done.error.removeprefix(f"{self.card.name}: ")
+            return
         self._tell(f"{done.error}; the plate is shown in its place")
-        if not self._runner.exact:
-            self._due = time + min(RETRY_S[1], RETRY_S[0] * 2.0 ** min(self._faults, 10))
+        self._due = time + min(RETRY_S[1], RETRY_S[0] * 2.0 ** min(self._faults, 10))
 
 
 def wants_person(cards: Iterable[Card], *, exact: bool) -> bool:

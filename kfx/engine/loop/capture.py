@@ -18,6 +18,7 @@ from kfx.types import Frame, Source
 
 RETRY_S = 1.0  # a lost camera is tried again after so long
 LEAP_S = 1  # more than this ahead of the time that has passed, and a live source's clock jumped
+SOURCE = "source"  # what its news are about
 OWED_S = 0.5  # a file that is later than this goes on from here instead of hurrying after
 
 Opener = Callable[[], Source]
@@ -79,6 +80,7 @@ class Capture:
     ) -> None:
         self.box: Mailbox[Frame] = Mailbox(on_drop=lambda: stats.drop(drop_as))
         self.newest: Frame | None = None
+        self.arrived = 0.0  # when it did: the time it was captured at may lie well before that
         self._source, self._reopen, self._size = source, reopen, size
         self._stats, self._stop, self._loop = stats, stop, loop
         self._retry_s = RETRY_S if retry_s is None else retry_s
@@ -119,7 +121,8 @@ class Capture:
             return self._loop and not live
         except Exception as error:  # drivers raise anything; a show outlives it
             text = str(error) if isinstance(error, KfxError) else f"capture: {error!r}"
-            self._stats.warn(f"{text} (it is opened again by itself)" if live else text)
+            told = f"{text} (it is opened again by itself)" if live else text
+            self._stats.warn(told, about=SOURCE)
             if live:
                 self._stats.state["source"] = "lost; trying again"
                 self._lost_at = clock.now()
@@ -164,18 +167,20 @@ class Capture:
         stats = self._stats
         if wrong := _wrong(frame):
             stats.drop("capture.broken")
-            stats.warn(f"capture: a frame of {wrong} was left out; unplug the camera if it goes on")
+            text = f"capture: a frame of {wrong} was left out; unplug the camera if it goes on"
+            stats.warn(text, about="frames")
             return
         self._tell_size(frame)
         jumps = self._timeline.jumps
         frame = self._timeline.place(fitted(frame, self._size), period, live=live)
         if self._timeline.jumps > jumps:
-            stats.warn("capture: the source's clock jumped; the show's time goes on")
+            stats.warn("capture: the source's clock jumped; the show's time goes on", about=SOURCE)
         if self._lost_at is not None:
-            stats.warn(f"capture: the source is back after {clock.now() - self._lost_at:.0f} s")
+            back = f"capture: the source is back after {clock.now() - self._lost_at:.0f} s"
+            stats.warn(back, about=SOURCE, kind="back")
             self._lost_at = None
         stats.state["source"] = "ok"
-        self.newest = frame
+        self.newest, self.arrived = frame, clock.now()
         self.box.put(frame)
 
     def _tell_size(self, frame: Frame) -> None:

@@ -96,9 +96,10 @@ class Output:
         self.note_news()
 
     def note_news(self) -> None:
-        """Pass on what the sink wants the user to know."""
-        for warning in list(getattr(self.sink, "warnings", ())):
-            self._warn(warning)
+        """Pass on what the sink wants the user to know: what it says again has happened again."""
+        said: list[str] = getattr(self.sink, "warnings", [])
+        while said:
+            self._warn(said.pop(0))
 
     def _run(self) -> None:
         pause_s = RETRY_S
@@ -149,9 +150,9 @@ class Output:
         return False
 
     def _warn(self, text: str) -> str:
-        """Tell with the sink's name before it, once."""
+        """Tell with the sink's name before it."""
         text = f"{self.spec}: {text.removeprefix(f'{self.spec}: ')}"
-        self._stats.warn(text)
+        self._stats.warn(text, about=self.spec)
         return text
 
     def _fail(self, why: str, *, discard: bool) -> None:

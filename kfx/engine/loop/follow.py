@@ -18,6 +18,7 @@ from kfx.tracking.tracker import Tracker
 from kfx.types import Face, Frame, Hand, Matte
 
 STALE_S = 0.5  # what was tracked longer ago is no face any more
+FAILING = "failing: no faces"
 
 
 class Seen(NamedTuple):
@@ -71,6 +72,8 @@ class Trackers:
         with stats.timed("track"):
             try:
                 faces = self._sane(self._faces.track(frame))
+                if stats.state.get("tracker") == FAILING:
+                    stats.warn("the tracker is back", about="tracker")
                 stats.state["tracker"] = "ok"
             except Exception as error:  # whatever it is, the picture goes on
                 self.fault(error)
@@ -85,8 +88,8 @@ class Trackers:
 
     def fault(self, error: Exception) -> None:
         """Tell of something that leaves a frame without faces."""
-        self._stats.warn(f"tracker: {error}; no faces until it works again")
-        self._stats.state["tracker"] = "failing: no faces"
+        self._stats.warn(f"tracker: {error}; no faces until it works again", about="tracker")
+        self._stats.state["tracker"] = FAILING
 
     def reset(self) -> None:
         """A cut: nothing of the past applies."""
@@ -106,7 +109,7 @@ class Trackers:
         good = tuple(face for face in faces if is_sane(face))
         if len(good) < len(faces):
             self._stats.drop("track.nan", len(faces) - len(good))
-            self._stats.warn("tracker: a face without finite landmarks was left out")
+            self._stats.warn("tracker: a face without finite landmarks was left out", about="face")
         return good
 
 
@@ -130,7 +133,9 @@ class Foresight:
         for slot in [slot for slot in self._slots if slot not in present]:
             del self._slots[slot]
         for face in faces:
-            self._slots.setdefault(face.slot, Predictor()).add(face, time_s)
+            if face.slot not in self._slots:
+                self._slots[face.slot] = Predictor()
+            self._slots[face.slot].add(face, time_s)
         self._time_s = time_s
 
     def learned(self) -> Foresight:

@@ -16,6 +16,7 @@ from kfx.types import Frame, Pixels, Shot, Tick, freeze
 
 PATIENCE_S = 0.1  # at least, before a silent loop is stepped in for
 STUCK_S = 0.6  # after so long without the loop, moving plates are better than a still picture
+STUCK = "the loop is stuck: plates are shown until it answers"
 PLATE = ("clean", "bypass", "compare")
 
 
@@ -47,7 +48,7 @@ class Keeper:
         self._stats, self._stop = stats, stop
         self._period_s = period_s
         self._patience_s = max(2.5 * period_s, PATIENCE_S)
-        self._filling = False
+        self._filling = self._stuck = False
         self._thread = threading.Thread(target=self._run, name="kfx-keeper", daemon=True)
 
     def start(self) -> None:
@@ -67,6 +68,9 @@ class Keeper:
         mode = self._switches.shown
         spoken = self._outputs.spoken_at or at
         self._filling = self._filling and at > spoken
+        if self._stuck and now - spoken <= STUCK_S:
+            self._stuck = False
+            self._stats.warn("the loop is back", about="loop")
         if self._filling:
             due_s = self._period_s
         else:
@@ -81,7 +85,8 @@ class Keeper:
         if newest is not None and fresh and (stuck or mode in PLATE):
             frame, pixels, told = newest, newest.pixels, "clean"
             if stuck:
-                self._stats.warn("the loop is stuck: plates are shown until it answers")
+                self._stuck = True
+                self._stats.warn(STUCK, about="loop")
         time = last.tick.time + (now - at)
         faces = last.tick.faces if frame is last.tick.frame else ()
         tick: Tick = replace(last.tick, frame=frame, faces=faces, time=time, dt=now - at)

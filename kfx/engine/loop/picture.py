@@ -17,6 +17,7 @@ from kfx.types import Face, Pixels, Tick, freeze
 
 SLOW_PERIODS = 3.0  # frame periods a chain may take before it is too slow to be shown
 LEAST_BUDGET_S = 0.1
+EFFECTS = "effects"  # what news are about
 
 
 def budget_s(period_s: float) -> float:
@@ -53,6 +54,7 @@ class Picture:
         self._stats, self._now = stats, now
         self._watch = Watch(budget_s(period_s))
         self._other = False  # the chain was on its way to another look
+        self._why = ""  # they are bypassed, as it was told
         self._used: Draws | None = None  # the chain of the last picture, None after a pause
         stats.state["effects"] = "ok"
 
@@ -93,8 +95,10 @@ class Picture:
             self._used = None
             over = f"slower than {1000 * self._watch.budget_s:.0f} ms five frames running"
             self._bypass(True, over)
-        elif paused:
-            self._stats.warn("effects are back")
+        else:
+            self._why = ""
+            if paused:
+                self._stats.warn("effects are back", about=EFFECTS)
         if not self._watch.paused:
             out = ", ".join(single.left_out) if single else ""
             self._stats.state["effects"] = f"{out} left out; trying again later" if out else "ok"
@@ -106,7 +110,9 @@ class Picture:
 
     def _bypass(self, for_long: bool, why: str) -> None:
         self._stats.drop("render.bypassed")
-        self._stats.warn(f"effects bypassed: {why}; tried again later")
+        if why != self._why:  # a trial that ends as before is no news
+            self._stats.warn(f"effects bypassed: {why}; tried again later", about=EFFECTS)
+        self._why = why
         if for_long:
             self._stats.state["effects"] = "bypassed; trying again later"
 

@@ -50,6 +50,11 @@ def leave(folder: str | Path, made_of: MadeOf) -> None:
     os.replace(part, Path(folder) / FILE)
 
 
+def told(folder: str | Path) -> bool:
+    """Whether the running engine has told what it is made of."""
+    return (Path(folder) / FILE).exists()
+
+
 def left(folder: str | Path) -> MadeOf:
     """What the running engine is made of; of nothing where it hasn't told."""
     try:

@@ -1,9 +1,10 @@
 """Keeps a show going when its engine is killed, crashes or hangs.
 
-The engine is a child process, another one stands by with everything made (`ready_made`): about
-180 MB of memory of its own. An engine that dies without having ended, or whose loop hasn't turned
-for `HANG_S`, is replaced by the one that stands by, which goes on with the look it had
-(`engine.desk.last_state`); one after the other, ever more slowly. Cameras live in processes
+The engine is a child process, another one stands by with everything made (`ready_made`). On Linux
+both are forks of a process that has everything loaded (`stem`): the next one stands by half a
+second later, and they share what is loaded. An engine that dies without having ended, or whose
+loop hasn't turned for `HANG_S`, is replaced by the one that stands by, which goes on with the look
+it had (`engine.desk.last_state`); one after the other, ever more slowly. Cameras live in processes
 of their own (`sinks.vcam_process`), which the next engine takes over. Everything ends with the
 supervisor, also when it is killed: each process holds a connection to it, and its end is the sign.
 """
@@ -25,13 +26,14 @@ from multiprocessing.connection import Connection, Listener
 from typing import Any, NamedTuple
 
 from kfx import clock
-from kfx.engine.loop import lifeline, standby
+from kfx.engine.loop import lifeline, ready_made, standby, stem
 from kfx.sinks import vcam_link
 
 HANG_S = 5.0  # without a beat, while the loop runs; 3 s were seen on a machine with other work
 START_S = 60.0  # until the first beat: shaders are compiled, cameras opened
 END_S = 20.0  # for an orderly end
-SPARE_S = 3.0  # after its first beat; the start of the show shouldn't share its processors
+LAST_WORD_S = 2.0  # for what an engine has said before it ended
+SPARE_S = 3.0  # after its first beat, where the spare has to load: not beside the show's start
 QUICK_DEATHS = 3  # in a row, before anything was ever shown: the show can't run
 PAUSES_S = (0.0, 0.0, 1.0, 2.0, 5.0, 10.0)  # before the next one, by deaths soon after the start
 LOST_SPARE_S = 30.0  # from the death of one who stood by to the next one
@@ -45,7 +47,7 @@ Say = Callable[[str], None]
 class _Engine:
     """A process that is, or stands by to become, the engine."""
 
-    process: subprocess.Popen[bytes]
+    process: stem.Process
     peer: Connection | None = None
     wanted: bool = False
     going: bool = False
@@ -81,6 +83,7 @@ class Supervisor:
     _go_at: float = 0.0
     _spare_at: float = 0.0
     _folder: str = ""
+    _stem: stem.Stem | None = None
     _news: queue.SimpleQueue[_News] = field(default_factory=queue.SimpleQueue)
     _peers: set[Connection] = field(default_factory=set)
 
@@ -93,10 +96,12 @@ class Supervisor:
         listener = vcam_link.listen(vcam_link.address(self._folder, vcam_link.LIFELINE))
         threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
         terminal = _terminal()
-        engines = [self._start()]
-        engines[0].wanted = True
-        engines[0].began = clock.now()
+        engines: list[_Engine] = []
         try:
+            self._load()
+            engines.append(self._start())
+            engines[0].wanted = True
+            engines[0].began = clock.now()
             restarts = 0
             while (code := self._turn(engines)) is None:
                 if self.restarts > restarts:
@@ -132,11 +137,24 @@ class Supervisor:
         self._peers.discard(peer)
         peer.close()
 
+    def _load(self) -> None:
+        """Have the modules of an engine loaded, where it can be forked then."""
+        if not stem.possible():
+            return
+        self._stem = stem.Stem(self.module, self.arguments, self._environment)
+        while self._stem.alive and not self._stem.loaded and not self._ending:
+            self._stem.hear(0.05)
+
     def _start(self) -> _Engine:
+        if self._stem is not None and self._stem.loaded and (fork := self._stem.fork()) is not None:
+            return _Engine(fork)
         command = [sys.executable, "-m", "kfx.engine.loop.standby"]
         command += [self.module, *self.arguments]
-        environment = {**os.environ, vcam_link.FOLDER_VARIABLE: self._folder}
-        return _Engine(subprocess.Popen(command, env=environment))
+        return _Engine(subprocess.Popen(command, env=self._environment))
+
+    @property
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, vcam_link.FOLDER_VARIABLE: self._folder}
 
     def _turn(self, engines: list[_Engine]) -> int | None:
         """Hear what is new and act on it; the exit code once the show is over."""
@@ -149,6 +167,8 @@ class Supervisor:
             return self._finish(engine)
         code = engine.process.poll()
         reason = "" if code is not None else engine.late(now)
+        if code == stem.LOST:
+            code = self._guessed(engine)
         if reason:
             engine.process.kill()
             engine.process.wait()
@@ -173,7 +193,8 @@ class Supervisor:
             engines.pop()
             self._spare_at = now + LOST_SPARE_S
         engine = engines[0]
-        settled = engine.beaten and now - engine.began > SPARE_S
+        quick = self._stem is not None and self._stem.loaded and ready_made.told(self._folder)
+        settled = engine.beaten and (quick or now - engine.began > SPARE_S)
         if len(engines) == 1 and settled and now >= self._spare_at:
             engines.append(self._start())
 
@@ -229,20 +250,33 @@ class Supervisor:
         with contextlib.suppress(OSError):  # it ends by itself
             engine.peer.send_bytes(lifeline.END)
         try:
-            return engine.process.wait(END_S)
+            code = engine.process.wait(END_S)
+            return int(self._guessed(engine) != 0) if code == stem.LOST else code
         except subprocess.TimeoutExpired:
             self.say(f"the engine didn't end within {END_S:.0f} s and was killed")
             return 1
+
+    def _guessed(self, engine: _Engine) -> int:
+        """The exit code of one whose parent has died: whether its loop had ended in good order."""
+        until = clock.now() + LAST_WORD_S
+        while engine.peer in self._peers and clock.now() < until:
+            clock.pause(0.01)
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._hear(self._news.get_nowait(), [engine])
+        return 0 if engine.resting else stem.LOST
 
     def _close(self, engines: list[_Engine]) -> None:
         """End every process: closing its connection tells each camera and whoever stands by."""
         for engine in engines:
             engine.process.kill()
             engine.process.wait()
+        if self._stem is not None:
+            self._stem.close()
         for peer in list(self._peers):
             with contextlib.suppress(OSError):
                 peer.send_bytes(b"q")
-        until = clock.now() + 2.0
+        until = clock.now() + LAST_WORD_S
         while self._peers and clock.now() < until:
             clock.pause(0.01)
 
@@ -271,6 +305,8 @@ def _crashed(code: int) -> bool:
 
 
 def _words(code: int) -> str:
+    if code == stem.LOST:
+        return "has died"
     if code >= 0:
         return f"{'crashed' if code == standby.CRASHED else 'ended'} (exit code {code})"
     with contextlib.suppress(ValueError):

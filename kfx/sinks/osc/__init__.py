@@ -24,11 +24,12 @@ from __future__ import annotations
 import errno
 import socket
 from importlib import import_module
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import urlsplit
 
 from kfx import clock
 from kfx.errors import KfxError, UsageError
+from kfx.sinks import datagrams
 from kfx.sinks.osc import faces as choice
 from kfx.sinks.osc import wire
 from kfx.sinks.osc.options import Options, parse
@@ -38,6 +39,7 @@ from kfx.types import Shot, StreamInfo
 __all__ = ["FORMATS", "Format", "OscSink", "decompose", "open_sink"]
 
 FORMATS = ("kfx", "vmc", "livelink", "ifacialmocap", "facecap", "faceosc")
+HELD_S = 5.0  # without a refusal, and the network is back
 EXAMPLE = "write osc://127.0.0.1:9000"
 Address = tuple[str, int]
 
@@ -85,16 +87,13 @@ class _Receiver:
 
     def __init__(self, host: str, port: int) -> None:
         self.label = f"osc://[{host}]:{port}" if ":" in host else f"osc://{host}:{port}"
-        self.told = False
+        self.refused_s: float | None = None  # when the network refused last, until it is back
         try:
-            found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
+            self._socket, self._to = datagrams.opened(host, port)
         except (OSError, UnicodeError) as error:
             raise KfxError(
                 f"{self.label}: the host can't be found ({error}); use its IP address"
             ) from None
-        family, kind, _, _, to = found[0]
-        self._to: Any = to
-        self._socket = socket.socket(family, kind)
         self._socket.setblocking(False)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
 
@@ -127,6 +126,7 @@ class OscSink:
         lacking: str = "",
     ) -> None:
         self.warnings: list[str] = []
+        self._said: set[str] = set()
         self.unsent = 0
         self.needs_blendshapes = form.needs_blendshapes
         self._form, self._options, self._stream = form, options, stream
@@ -150,8 +150,9 @@ class OscSink:
             return
         for datagram in self.datagrams(shot):
             for receiver in self._receivers:
-                if error := receiver.send(datagram):
-                    self._refused(receiver, error)
+                error = receiver.send(datagram)
+                if error or receiver.refused_s is not None:
+                    self._note(receiver, error)
 
     def datagrams(self, shot: Shot) -> list[bytes]:
         """What `write` sends, in order."""
@@ -195,13 +196,22 @@ class OscSink:
         self._next = (time_s if late or self._next is None else self._next) + period
         return True
 
-    def _refused(self, receiver: _Receiver, error: OSError) -> None:
+    def _note(self, receiver: _Receiver, error: OSError | None) -> None:
+        """A network that is down says so now and then, and takes datagrams in between."""
+        now = clock.now()
+        if error is None:
+            if receiver.refused_s is not None and now - receiver.refused_s > HELD_S:
+                receiver.refused_s = None
+                self.warnings.append(f"{receiver.label} is back")
+            return
         self.unsent += 1
-        full = error.errno in (errno.EAGAIN, errno.ENOBUFS, errno.ECONNREFUSED)
-        if not full and not receiver.told:
-            receiver.told = True
+        if error.errno in (errno.EAGAIN, errno.ENOBUFS, errno.ECONNREFUSED):
+            return
+        if receiver.refused_s is None:
             self.warnings.append(f"{receiver.label}: {error.strerror or error}; kfx goes on trying")
+        receiver.refused_s = now
 
     def _warn_once(self, text: str) -> None:
-        if text not in self.warnings:
+        if text not in self._said:
+            self._said.add(text)
             self.warnings.append(text)

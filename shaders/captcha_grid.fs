@@ -1,11 +1,13 @@
 /*{
   "ISFVSN": "2",
-  "DESCRIPTION": "Are you real? A card of tiles asks to select all images with AI; some are live, some are not, and ticks fall on the beat (E34)",
+  "DESCRIPTION": "Are you real? A card of tiles asks to select all images with AI; some are live, some are not, each with effects of its own by buses a to d, and ticks fall on the beat (E34)",
   "CREDIT": "kfx",
   "CATEGORIES": ["Graphics", "Time"],
   "INPUTS": [
     {"NAME": "inputImage", "TYPE": "image"},
     {"NAME": "faceData", "TYPE": "image"},
+    {"NAME": "handData", "TYPE": "image"},
+    {"NAME": "buses", "TYPE": "image"},
     {"NAME": "beat", "TYPE": "float"},
     {"NAME": "n", "TYPE": "long", "MIN": 2, "MAX": 4, "DEFAULT": 3, "DOC": "tiles in a row"},
     {"NAME": "place", "TYPE": "long", "VALUES": [0, 1, 2], "LABELS": ["full", "pip right", "pip left"], "DEFAULT": 0, "DOC": "the card over a darkened picture, or small at its side"},
@@ -14,7 +16,7 @@
     {"NAME": "header_over", "TYPE": "image", "TEXT": "line", "MAX": 40, "DOC": "the small line over them"},
     {"NAME": "button_text", "TYPE": "image", "TEXT": "line", "MAX": 20, "DOC": "on the button"},
     {"NAME": "font", "TYPE": "image", "TEXT": "font", "DOC": "what your own words are set in; else the first known font that has all letters"},
-    {"NAME": "tile_fx", "TYPE": "image", "TEXT": "list", "WORDS": ["dealt", "live", "frozen", "negative", "chrome", "poster", "mirror", "print", "deadpan", "blocks"], "ITEMS": 16, "DOC": "what each tile shows from the top left on, over and over, with + between treatments that add up; dealt: by chance"},
+    {"NAME": "tile_fx", "TYPE": "image", "TEXT": "list", "WORDS": ["dealt", "live", "frozen", "negative", "chrome", "poster", "mirror", "print", "deadpan", "blocks", "a", "b", "c", "d"], "ITEMS": 16, "DOC": "what each tile shows from the top left on, over and over, with + between treatments that add up; a to d: the effects of the chain whose bus that is; dealt: by chance"},
     {"NAME": "ticked", "TYPE": "image", "TEXT": "list", "MIN": 0, "MAX": 16, "ITEMS": 16, "DOC": "the tiles that get a tick, in this order, true or not: 1 is at the top left, 0 is none"},
     {"NAME": "tick_times", "TYPE": "image", "TEXT": "list", "MIN": 0.0, "MAX": 32.0, "ITEMS": 16, "DOC": "beats after the deal at which ticks fall, rising; those beyond go on as tick says"},
     {"NAME": "hold", "TYPE": "float", "DEFAULT": 0.25, "MIN": 0.0625, "MAX": 2.0, "UNIT": "beats", "DOC": "how long a deadpan tile holds each picture"},
@@ -23,6 +25,7 @@
     {"NAME": "treated", "TYPE": "float", "DEFAULT": 0.55, "MIN": 0.0, "MAX": 1.0, "DOC": "share of the tiles that aren't live"},
     {"NAME": "truth", "TYPE": "float", "DEFAULT": 1.0, "MIN": 0.0, "MAX": 1.0, "DOC": "how often a tick is right about that"},
     {"NAME": "accent", "TYPE": "color", "DEFAULT": [0.79, 1.0, 0.24, 1.0], "DOC": "ticks, cursor and button"},
+    {"NAME": "cursor", "TYPE": "bool", "DEFAULT": true, "DOC": "somebody's cursor goes from tick to tick"},
     {"NAME": "dusk", "TYPE": "float", "DEFAULT": 0.58, "MIN": 0.0, "MAX": 1.0, "DOC": "how dark the picture is behind a full card"}
   ],
   "IMPORTED": {"words": {"PATH": "textures/captcha_text.png"}},
@@ -31,14 +34,16 @@
     {"TARGET": "deal", "WIDTH": "17", "HEIGHT": "2", "FLOAT": true},
     {"TARGET": "stills", "WIDTH": "max(min(floor($HEIGHT*0.5), 720.0), 64.0)", "HEIGHT": "max(min(floor($HEIGHT*0.5), 720.0), 64.0)", "PERSISTENT": true},
     {"TARGET": "tiles", "WIDTH": "max(floor(0.932*min((0.43+0.237*max(1-$place,0))*$HEIGHT, (0.44+0.49*max(1-$place,0))*$WIDTH)), 8.0)", "HEIGHT": "max(floor(0.932*min((0.43+0.237*max(1-$place,0))*$HEIGHT, (0.44+0.49*max(1-$place,0))*$WIDTH)), 8.0)"},
-    {"TARGET": "card", "WIDTH": "max(floor(min((0.43+0.237*max(1-$place,0))*$HEIGHT, (0.44+0.49*max(1-$place,0))*$WIDTH)), 8.0)", "HEIGHT": "max(floor(1.394*min((0.43+0.237*max(1-$place,0))*$HEIGHT, (0.44+0.49*max(1-$place,0))*$WIDTH)), 8.0)"},
-    {}
+    {"TARGET": "paper", "WIDTH": "max(floor(min((0.43+0.237*max(1-$place,0))*$HEIGHT, (0.44+0.49*max(1-$place,0))*$WIDTH)), 8.0)", "HEIGHT": "max(floor(1.394*min((0.43+0.237*max(1-$place,0))*$HEIGHT, (0.44+0.49*max(1-$place,0))*$WIDTH)), 8.0)"},
+    {"TARGET": "zones", "WIDTH": "floor(($WIDTH+31.0)/32.0)", "HEIGHT": "floor(($HEIGHT+31.0)/32.0)"},
+    {"WHERE": "zones.r"},
+    {"WHERE": "zones.g"}
   ],
-  "KFX": {"region": "frame"}
+  "KFX": {"region": "frame", "buses": {"crop": "head", "height": 0.45, "turns": 2}}
 }*/
 
 // Treatments are bits, so that they add up; bit k is word k of tile_fx.
-const int DEALT = 1, LIVE = 2, FROZEN = 4, NEGATIVE = 8, CHROME = 16, POSTER = 32, MIRROR = 64, PRINT = 128, DEADPAN = 256, BLOCKS = 512;
+const int DEALT = 1, LIVE = 2, FROZEN = 4, NEGATIVE = 8, CHROME = 16, POSTER = 32, MIRROR = 64, PRINT = 128, DEADPAN = 256, BLOCKS = 512, BUS = 1024;
 const vec3 INK = vec3(0.055, 0.058, 0.07), PAPER = vec3(0.945, 0.945, 0.93);
 const float WIDE[9] = float[9](562.0, 70.0, 386.0, 322.0, 118.0, 322.0, 196.0, 116.0, 212.0);  // captcha_text.py prints them
 
@@ -50,8 +55,8 @@ float hash(uvec3 v) {
 }
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
 uint hand() { return uint(max(floor(beat / refresh + 1e-4), 0.0)); }
-// An item of a list: three bytes of 4096ths; -1 where there is no list.
-float item(vec4 t) { return t.a > 0.0 ? floor(dot(t.rgb, vec3(255.0, 65280.0, 16711680.0)) + 0.5) / 4096.0 : -1.0; }
+// An item of a list: three bytes of 1024ths; -1 where there is no list.
+float item(vec4 t) { return t.a > 0.0 ? floor(dot(t.rgb, vec3(255.0, 65280.0, 16711680.0)) + 0.5) / 1024.0 : -1.0; }
 bool has(float kind, int bit) { return (int(kind + 0.5) & bit) != 0; }
 float step_() { return floor(beat / hold + 1e-4); }
 float since_deal() { return max(beat - refresh * floor(beat / refresh + 1e-4), 0.0); }
@@ -67,7 +72,19 @@ vec4 spot(int r) {
         if (texelFetch(faceData, ivec2(10, slot), 0).w > 0.0 && t > tall) { tall = t; best = slot; }
     }
     float u = tall / 2.61, reach = 0.5 * size.y;
-    if (best < 0) {                          // nobody there: pieces of the frame
+    int there = best >= 0 ? 1 : 0;
+    vec4 wrist = texelFetch(handData, ivec2(0), 0);
+    if (r == 8 && wrist.w > 0.0) {           // a hand that is seen takes the chin's place
+        vec2 low = wrist.xy, high = low;
+        for (int i = 4; i < 21; i += 4) {
+            vec2 tip = texelFetch(handData, ivec2(i, 0), 0).xy, knuckle = texelFetch(handData, ivec2(i - 3, 0), 0).xy;
+            low = min(low, min(tip, knuckle));
+            high = max(high, max(tip, knuckle));
+        }
+        c = 0.5 * (low + high);
+        reach = 0.62 * max(max(high.x - low.x, high.y - low.y), 8.0);
+        there = 2;
+    } else if (best < 0) {                          // nobody there: pieces of the frame
         c = (vec2(float(r - 3 * (r / 3)), float(r / 3)) + 0.5) / 3.0 * size;
         reach = r == 4 ? 0.5 * size.y : 0.19 * size.y;
     } else {
@@ -77,18 +94,33 @@ vec4 spot(int r) {
         reach = R[r] * u;
     }
     reach = min(reach, 0.5 * min(size.x, size.y));
-    vec4 now = vec4(vec3(clamp(c, vec2(reach), size - reach), reach) / size.y, float(best >= 0)), last = texelFetch(spots, ivec2(r, 0), 0);
+    vec4 now = vec4(vec3(clamp(c, vec2(reach), size - reach), reach) / size.y, float(there)), last = texelFetch(spots, ivec2(r, 0), 0);
     // Found or lost: the camera cuts. Otherwise it follows a little late, as an operator does.
     bool cut = FRAMEINDEX == 0 || TIMEDELTA <= 0.0 || last.z <= 0.0 || last.w != now.w;
     return cut ? now : mix(last, now, 1.0 - exp(-TIMEDELTA / 0.07));
 }
 
+// The bus that a kind shows, -1 for none; the last of several.
+int bus_of(float kind) {
+    int bus = -1;
+    for (int i = 0; i < 4; i++) if (has(kind, BUS << i) && kfx_bus_there[i] > 0.5) bus = i;
+    return bus;
+}
+// The j-th treatment that is dealt: one of six, or of the buses there are and two beside.
+int treatment(int j) {
+    int many = int(dot(kfx_bus_there, vec4(1.0)) + 0.5), first = int(hash(uvec3(hand(), 8u, 9u)) * 6.0);
+    if (many == 0) return FROZEN << ((first + j * 5) % 6);
+    int which = (first + j * 7) % (many + 2), seen = 0;
+    int bits = which == many ? FROZEN : first < 2 ? NEGATIVE : first < 4 ? POSTER : PRINT;
+    for (int i = 0; i < 4; i++) if (kfx_bus_there[i] > 0.5) { if (seen == which) bits = BUS << i; seen++; }
+    return bits;
+}
 // What tile k shows, whether that is anything but live, and whether it gets a tick.
 float kind_of(int k) {
     vec4 given = texelFetch(tile_fx, ivec2(k % int(IMG_SIZE(tile_fx).x), 0), 0);
     int bits = given.a > 0.0 ? int(item(given) + 0.5) : DEALT;
     if ((bits & DEALT) != 0 && hash(uvec3(uint(k), hand(), 5u)) < treated)
-        bits |= FROZEN << ((int(hash(uvec3(hand(), 8u, 9u)) * 6.0) + k * 5) % 6);
+        bits |= treatment(k);
     return float(bits & ~(DEALT | LIVE));
 }
 // Its place in the list of ticks, -1 where it isn't in it.
@@ -108,14 +140,15 @@ float falls(int rank) {
 vec4 dealt(int k, int row) {
     int count = n * n, shift = int(hash(uvec3(hand(), 1u, 2u)) * 9.0), stride = hash(uvec3(hand(), 3u, 4u)) < 0.5 ? 2 : 4;
     int r = (k * stride + shift + (k > 8 ? 5 : 0)) % 9;
-    if (row == 1) return texelFetch(spots, ivec2(r, 0), 0) * vec4(vec3(IMG_SIZE(inputImage).y), 1.0);
+    if (r == 4 && bus_of(kind_of(k)) >= 0) r = 0;   // no bus shows the whole frame
+    if (row == 1) return texelFetch(spots, ivec2(r, 0), 0) * vec4(vec3(IMG_SIZE(inputImage).y), 1.0);  // w: 0 nobody, 1 a face, 2 a hand
     float mine = hash(uvec3(uint(k), hand(), 7u));
     int rank = by_hand() ? listed(k) : 0;
     if (!by_hand()) for (int j = 0; j < count; j++) rank += j != k && chosen(j) && hash(uvec3(uint(j), hand(), 7u)) < mine ? 1 : 0;
     return vec4(kind_of(k), chosen(k) ? falls(rank) : 1e4, 0.5 + 0.5 * mine, float(r));
 }
 // Texel 16: where the cursor is, in tiles from the top left; it travels from tick to tick.
-vec4 cursor() {
+vec4 pointer() {
     float t = since_deal(), before = 0.0, next = 1e4;
     vec2 end = vec2(float(n) * 0.86, float(n) + 0.27 * float(n) / 3.0), to = end, from = vec2(0.55, 0.85) * float(n);
     for (int k = 0; k < n * n; k++) {
@@ -132,11 +165,13 @@ vec4 cursor() {
     return vec4(mix(from, to, e), done ? 0.0 : 1.0, 1.0);
 }
 
-// Two reads stand for the area of a pixel of a tile.
+// Two reads stand for the area of a pixel of a tile. A bus shows a head, not a hand.
 vec3 crop(vec4 tile, vec4 at, vec2 uv, float px) {
     if (has(tile.x, MIRROR)) uv.x = 0.5 - abs(uv.x - 0.5);
     vec2 size = IMG_SIZE(inputImage), d = vec2(0.5, 0.22) * px * at.z / size, p = (at.xy + (uv * 2.0 - 1.0) * at.z) / size;
-    return 0.5 * (IMG_NORM_PIXEL(inputImage, p + d).rgb + IMG_NORM_PIXEL(inputImage, p - d).rgb);
+    int bus = at.w != 1.0 ? -1 : bus_of(tile.x), shown = max(bus, 0);
+    vec3 live = 0.5 * (IMG_NORM_PIXEL(inputImage, p + d).rgb + IMG_NORM_PIXEL(inputImage, p - d).rgb);
+    return bus < 0 ? live : kfx_bus(shown, p).rgb;  // it is small already
 }
 float tone(vec3 c) { return smoothstep(0.04, 0.82, luma(c)); }
 vec3 treat(float kind_, vec3 c, vec2 uv) {
@@ -196,18 +231,16 @@ vec3 tile_at() {
     return mix(c, vec3(1.0), 0.85 * (1.0 - born) * (1.0 - born));              // a small flash as it lands
 }
 
-// The card: one wide, header, tiles, footer; `p` from its lower left corner.
-vec4 card_at() {
-    float px = 1.0 / RENDERSIZE.x, t = since_deal(), count = float(n);
+// What of the card stands still: one wide, header, room for tiles, footer. Alpha: 0 on the button.
+vec4 paper_at() {
+    float px = 1.0 / RENDERSIZE.x;
     vec2 p = gl_FragCoord.xy * px;
-    vec4 hand_ = texelFetch(deal, ivec2(16, 0), 0);
-    float ready = 1.0 - hand_.z, base = TALL - PAD - TOP, high = 0.062, middle = PAD + 0.5 * (FOOT - 0.022);
+    float base = TALL - PAD - TOP, high = 0.062, middle = PAD + 0.5 * (FOOT - 0.022);
     vec3 face = PAPER * (0.965 + 0.035 * p.y / TALL);
     bool footer = p.y < FOOT + PAD;
-    // Header, and the button, which wakes when all ticks are set.
     vec2 button = p - vec2(1.0 - PAD - 0.15, middle);
     float block = footer ? box(button, vec2(0.15, 0.5 * FOOT - 0.014), 0.012) : box(p - vec2(0.5, TALL - PAD - 0.5 * TOP), vec2(0.5 - PAD, 0.5 * TOP), 0.012);
-    face = mix(face, footer ? mix(INK, accent.rgb, ready) : INK, cover(block, px));
+    face = mix(face, INK, cover(block, px));
     bool first = !footer && p.y > base + 0.142;
     int row = footer ? 6 + language : 2 * language + (first ? 0 : 1);
     vec2 from = footer ? vec2(0.5 * WIDE[row] / 64.0 * high, 0.5 * high + 0.001) + button : p - (first ? vec2(PAD + 0.036, base + 0.142) : vec2(PAD + 0.03, base + 0.012));
@@ -222,23 +255,35 @@ vec4 card_at() {
         ink = own_at(footer ? 2 : small ? 1 : 0, size, footer ? button + vec2(0.5 * h * size.x / size.y, 0.5 * h + 0.001) : p - low, h, px);
         first = small;
     }
-    face = mix(face, footer ? mix(PAPER, INK, ready) : first ? vec3(0.80, 0.81, 0.83) : mix(PAPER, accent.rgb, 0.12), ink);
-    // Three lamps say how much of the hand is played; three plain signs of our own: again, stop, more.
-    float i = clamp(floor((p.x - (1.0 - PAD - 0.135)) / 0.036), 0.0, 2.0);
-    float lamp = length(p - vec2(1.0 - PAD - 0.117 + 0.036 * i, base + 0.178)) - 0.0105;
-    face = mix(face, t / refresh * 3.0 >= i ? accent.rgb : vec3(0.24, 0.25, 0.27), cover(lamp, px));
-    i = clamp(floor((p.x - PAD) / 0.085), 0.0, 2.0);
+    face = mix(face, footer ? PAPER : first ? vec3(0.80, 0.81, 0.83) : mix(PAPER, accent.rgb, 0.12), ink);
+    // Three plain signs of our own: again, stop, more.
+    float i = clamp(floor((p.x - PAD) / 0.085), 0.0, 2.0);
     vec2 s = p - vec2(PAD + 0.042 + 0.085 * i, middle), a = abs(s);
     float sign_ = i == 0.0 ? abs(length(s) - 0.021) : i == 1.0 ? abs(max(a.x, a.y) - 0.018) : max(min(a.x, a.y), max(a.x, a.y) - 0.02);
     face = mix(face, vec3(0.45, 0.46, 0.48), cover(sign_ - 0.0038, px));
+    return vec4(clamp(face, 0.0, 1.0), footer ? 1.0 - cover(block, px) : 1.0);
+}
+
+// The card with all that moves on it; `at` from its lower left corner, in pixels.
+vec4 card_at(vec2 at) {
+    float px = 1.0 / IMG_SIZE(paper).x, t = since_deal(), count = float(n);
+    vec2 p = at * px;
+    vec4 hand_ = texelFetch(deal, ivec2(16, 0), 0), still = texelFetch(paper, ivec2(at), 0);
+    // The button wakes when all ticks are set.
+    float ink = (luma(still.rgb) - luma(INK)) / (luma(PAPER) - luma(INK));
+    vec3 face = mix(still.rgb, mix(accent.rgb, INK, clamp(ink, 0.0, 1.0)), (1.0 - still.a) * (1.0 - hand_.z));
+    // Three lamps say how much of the hand is played.
+    float i = clamp(floor((p.x - (1.0 - PAD - 0.135)) / 0.036), 0.0, 2.0);
+    float lamp = length(p - vec2(1.0 - PAD - 0.117 + 0.036 * i, TALL - PAD - TOP + 0.178)) - 0.0105;
+    face = mix(face, t / refresh * 3.0 >= i ? accent.rgb : vec3(0.24, 0.25, 0.27), cover(lamp, px));
     // Tiles: a ticked one steps back within a frame of the accent.
-    vec2 corner = vec2(PAD, FOOT + PAD);
+    vec2 foot = vec2(PAD, FOOT + PAD);
     float grid = 1.0 - 2.0 * PAD, side = grid / count, room = 0.5 * (side - GUTTER);
-    vec2 g = (p - corner) / side, id = clamp(floor(g), 0.0, count - 1.0), q = (g - id - 0.5) * side;
+    vec2 g = (p - foot) / side, id = clamp(floor(g), 0.0, count - 1.0), q = (g - id - 0.5) * side;
     vec4 mine = texelFetch(deal, ivec2(int(id.x) + n * int(count - 1.0 - id.y), 0), 0);
     float ticked = clamp((t - mine.y) / 0.24, 0.0, 1.0);                        // 120 ms at 120 beats a minute
     float inset = t < mine.y ? 0.0 : 1.0 - exp(-7.0 * ticked) * cos(7.0 * ticked);
-    float within = step(max(abs(p.x - 0.5), abs(p.y - corner.y - 0.5 * grid)), 0.5 * grid);
+    float within = step(max(abs(p.x - 0.5), abs(p.y - foot.y - 0.5 * grid)), 0.5 * grid);
     vec2 uv = clamp(0.5 + 0.5 * q / room * (1.0 + 0.05 * inset), 0.008, 0.992);
     vec3 shown = IMG_NORM_PIXEL(tiles, (id + uv) / count).rgb;
     face = mix(face, accent.rgb, within * clamp(inset, 0.0, 1.0) * cover(box(q, vec2(room), 0.014), px));
@@ -249,16 +294,23 @@ vec4 card_at() {
     float check = min(line(b, vec2(-0.46, 0.0), vec2(-0.12, -0.36)), line(b, vec2(-0.12, -0.36), vec2(0.5, 0.36))) - 0.13;
     face = mix(face, mix(accent.rgb, INK, cover(check * r, px)), within * step(mine.y, t) * cover((length(b) - 1.0) * r, px));
     // The cursor: whoever is choosing.
-    vec2 m = (p - corner - vec2(hand_.x, count - hand_.y) * side) / 0.07;
+    vec2 m = (p - foot - vec2(hand_.x, count - hand_.y) * side) / 0.07;
     float arrow = max(max(-m.x, 0.7071 * (m.x + m.y)), 0.932 * (0.389 * m.x - m.y - 1.0));
-    face = mix(mix(face, INK, cover((arrow - 0.11) * 0.07, px)), PAPER, cover(arrow * 0.07, px));
+    if (cursor) face = mix(mix(face, INK, cover((arrow - 0.11) * 0.07, px)), PAPER, cover(arrow * 0.07, px));
     return vec4(clamp(face, 0.0, 1.0), cover(box(p - 0.5 * vec2(1.0, TALL), 0.5 * vec2(1.0, TALL), 0.022), px));
+}
+
+// The card's lower left corner.
+vec2 corner(ivec2 full) {
+    ivec2 size = ivec2(IMG_SIZE(paper)), rest = full - size;
+    int edge = size.x / 15;
+    return vec2(place == 0 ? rest.x / 2 : place == 1 ? max(rest.x - edge, 0) : min(edge, rest.x), rest.y / 2);
 }
 
 void main() {
     ivec2 texel = ivec2(gl_FragCoord.xy);
     if (PASSINDEX == 0) gl_FragColor = texel.x < 9 ? spot(texel.x) : texel.x == 15 ? vec4(float(hand()) + 1.0, 0.0, 0.0, 1.0) : texel.x == 14 ? texelFetch(spots, ivec2(15, 0), 0) : texel.x == 13 ? vec4(step_() + 1.0, 0.0, 0.0, 1.0) : texel.x == 12 ? texelFetch(spots, ivec2(13, 0), 0) : vec4(0.0);
-    else if (PASSINDEX == 1) gl_FragColor = texel.x < 16 ? dealt(texel.x, texel.y) : cursor();
+    else if (PASSINDEX == 1) gl_FragColor = texel.x < 16 ? dealt(texel.x, texel.y) : pointer();
     else if (PASSINDEX == 2) {                // a still of every tile, taken when the hand is dealt
         vec2 at = isf_FragNormCoord * float(n), id = min(floor(at), float(n) - 1.0);
         int k = int(id.x) + n * int(id.y);
@@ -269,18 +321,24 @@ void main() {
         gl_FragColor = anew ? now : texelFetch(stills, texel, 0);
     }
     else if (PASSINDEX == 3) gl_FragColor = vec4(tile_at(), 1.0);
-    else if (PASSINDEX == 4) gl_FragColor = card_at();
-    else {
+    else if (PASSINDEX == 4) gl_FragColor = paper_at();
+    else if (PASSINDEX == 5) {                // which tiles of the picture show the card
+        vec2 low = floor(gl_FragCoord.xy) / RENDERSIZE * IMG_SIZE(inputImage), high = low + IMG_SIZE(inputImage) / RENDERSIZE;
+        vec2 from = corner(ivec2(IMG_SIZE(inputImage))), to = from + IMG_SIZE(paper);
+        bool card = all(lessThan(low - 1.0, to)) && all(greaterThan(high + 1.0, from));
+        gl_FragColor = vec4(float(card), float(!card), 0.0, 1.0);
+    } else {
         vec4 plate = IMG_THIS_PIXEL(inputImage);
-        ivec2 size = ivec2(IMG_SIZE(card)), full = ivec2(RENDERSIZE), rest = full - size;
-        int edge = size.x / 15;
-        ivec2 at = texel - ivec2(place == 0 ? rest.x / 2 : place == 1 ? max(rest.x - edge, 0) : min(edge, rest.x), rest.y / 2);
-        float inside = all(equal(clamp(at, ivec2(0), size - 1), at)) ? 1.0 : 0.0;
-        vec4 c = texelFetch(card, clamp(at, ivec2(0), size - 1), 0);
-        vec2 out_ = max(abs(vec2(at) + vec2(0.0, 0.02) * vec2(size) - 0.5 * vec2(size)) - 0.46 * vec2(size), 0.0) / float(size.x);
+        vec2 size = IMG_SIZE(paper), at = gl_FragCoord.xy - corner(ivec2(RENDERSIZE));
+        vec2 out_ = max(abs(at - 0.5 + vec2(0.0, 0.02) * size - 0.5 * size) - 0.46 * size, 0.0) / size.x;
         float shade = 1.0 / (1.0 + 260.0 * dot(out_, out_));                    // the card throws a soft shadow
         float dark = place == 0 ? dusk : 0.0;
-        vec3 behind = mix(plate.rgb, luma(plate.rgb) * vec3(0.92, 0.98, 1.08), 0.6 * dark) * ((1.0 - dark) * (1.0 - 0.5 * shade));
-        gl_FragColor = vec4(mix(behind, c.rgb, c.a * inside), plate.a);
+        vec3 shown = mix(plate.rgb, luma(plate.rgb) * vec3(0.92, 0.98, 1.08), 0.6 * dark) * ((1.0 - dark) * (1.0 - 0.5 * shade));
+        if (PASSINDEX == 6) {
+            bool inside = all(greaterThan(at, vec2(0.0))) && all(lessThan(at, size));
+            vec4 c = card_at(clamp(at, vec2(0.5), size - 0.5));
+            shown = mix(shown, c.rgb, inside ? c.a : 0.0);
+        }
+        gl_FragColor = vec4(shown, plate.a);
     }
 }

@@ -1,6 +1,6 @@
 /*{
   "ISFVSN": "2",
-  "DESCRIPTION": "The room fills with the same person: matte-cut doubles in a line, a ring, a wall or a kaleidoscope, each some beats late (E31)",
+  "DESCRIPTION": "The room fills with the same person: matte-cut doubles in a line, a ring, a wall or a kaleidoscope, each some beats late and, by buses a to d, with effects of its own (E31)",
   "CREDIT": "kfx",
   "CATEGORIES": ["Time", "Body"],
   "INPUTS": [
@@ -8,6 +8,7 @@
     {"NAME": "history", "TYPE": "image"},
     {"NAME": "personMatte", "TYPE": "image"},
     {"NAME": "faceData", "TYPE": "image"},
+    {"NAME": "buses", "TYPE": "image"},
     {"NAME": "beat", "TYPE": "float"},
     {"NAME": "kfx_quality", "TYPE": "float"},
     {"NAME": "iod", "TYPE": "float"},
@@ -18,6 +19,7 @@
     {"NAME": "size", "TYPE": "float", "DEFAULT": 0.9, "MIN": 0.3, "MAX": 1.3, "DOC": "size of a double"},
     {"NAME": "spin", "TYPE": "float", "DEFAULT": 0.02, "MIN": -0.5, "MAX": 0.5, "UNIT": "rev/beat", "DOC": "how fast a ring or kaleidoscope turns"},
     {"NAME": "enter", "TYPE": "float", "DEFAULT": 0.5, "MIN": 0.0, "MAX": 4.0, "UNIT": "beats", "DOC": "they step out one by one, again each 16 beats; 0 = all are there"},
+    {"NAME": "doubles", "TYPE": "image", "TEXT": "list", "WORDS": ["plain", "a", "b", "c", "d"], "ITEMS": 12, "DOC": "what each double of a line or ring shows, over and over: what stands before this in the chain, or the effects whose bus that is"},
     {"NAME": "dusk", "TYPE": "float", "DEFAULT": 0.35, "MIN": 0.0, "MAX": 1.0, "DOC": "how much darker and cooler the later ones are"}
   ],
   "PASSES": [
@@ -30,7 +32,7 @@
     {"TARGET": "crowded", "WIDTH": "floor(($WIDTH+31.0)/32.0)", "HEIGHT": "floor(($HEIGHT+31.0)/32.0)"},
     {"WHERE": "crowded.r"}
   ],
-  "KFX": {"region": "frame", "history": {"frames": 48, "height": 480}}
+  "KFX": {"region": "frame", "history": {"frames": 48, "height": 480}, "buses": {"crop": "frame", "height": 0.5}}
 }*/
 
 const float TAU = 6.2831853;
@@ -100,14 +102,23 @@ float frames_late(float copy) {
 }
 float since_entrance() { return mod(max(beat, 0.0), 16.0); }
 
+// The bus that double k shows, -1 for none.
+float bus_of(int k) {
+    vec4 item = texelFetch(doubles, ivec2((k + int(IMG_SIZE(doubles).x) - 1) % int(IMG_SIZE(doubles).x), 0), 0);
+    int bits = item.a > 0.0 ? int(dot(item.rgb, vec3(255.0, 65280.0, 16711680.0)) / 1024.0 + 0.5) : 1;
+    float bus = -1.0;
+    for (int i = 0; i < 4; i++) if ((bits & (2 << i)) != 0 && kfx_bus_there[i] > 0.5) bus = float(i);
+    return bus;
+}
+
 // Row 0 of double k: where it stands from the performer, its size (0: not there), its delay.
-// Row 1: the point it shrinks to, how far in the dusk, the height of that point. Row 2: its head.
+// Row 1: the point it shrinks to, how far in the dusk, the height of that point. Row 2: its head, its bus.
 vec4 cast_of(int k, int row) {
     int count = mode == 1 ? min(2 * copies, 12) : copies;
     float late = frames_late(float(k)), aspect = IMG_SIZE(inputImage).x / IMG_SIZE(inputImage).y;
     vec4 now = head_then(0.0), then = head_then(late);
     float rank = float((k + 1) / 2), side = (k & 1) == 1 ? 1.0 : -1.0;
-    if (row == 2) return then;
+    if (row == 2) return vec4(then.xyz, bus_of(k));
     // In a line they shrink towards the chest: heads sink a little, hems stay under the picture's edge.
     if (row == 1) return mode == 1 ? vec4(then.xy, 0.35 + 0.06 * float(k), now.y) : vec4(now.x, 0.3 * now.y, 0.6 * rank, 0.3 * now.y);
     float out_by = enter > 0.0 ? clamp((since_entrance() - float(k - 1) * enter + 0.12) / 0.6, 0.0, 1.0) : 1.0;
@@ -148,8 +159,10 @@ vec4 crowd_at(vec2 p) {
         int k = int(names.x * 16.0);
         vec4 stand = texelFetch(cast, ivec2(k, 0), 0), about = texelFetch(cast, ivec2(k, 1), 0);
         vec2 q = of_double(p, stand, about);
-        float a = cut(q, stand.w, texelFetch(cast, ivec2(k, 2), 0).xyz, mode == 1);
-        vec3 c = dimmed(kfx_history(stand.w, abs(q)).rgb, about.z);
+        vec4 head = texelFetch(cast, ivec2(k, 2), 0);
+        float a = cut(q, stand.w, head.xyz, mode == 1);
+        vec3 c = head.w < 0.0 ? kfx_history(stand.w, abs(q)).rgb : kfx_bus_history(int(head.w), stand.w, abs(q)).rgb;
+        c = dimmed(c, about.z);
         sum += vec4(c, 1.0) * (k > 0 ? a * (1.0 - sum.a) : 0.0);
         names = vec4(names.yzw, 0.0);
     } while (names.x > 0.03 && sum.a <= 0.99);

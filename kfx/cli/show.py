@@ -62,6 +62,7 @@ def _preset_text(preset: Any) -> str:
         said = dict(described(link))
         where = [f"slots {said.pop('slots')}"] if link.slots else []
         where += [f"when {said.pop('when')}"] if link.when else []
+        where += [f"bus {said.pop('bus')}"] if link.bus else []
         still = [f"{name}={text}" for name, text in said.items() if name not in link.modulation]
         head = ", ".join([*where, *still])
         moving = [f"{name} = {said[name]}" for name in link.modulation]
@@ -77,6 +78,8 @@ def _plan_text(preset: Any) -> str:
 
     plan = compile_plan(preset)
     lines = [f"  {i}  {step.text}" for i, step in enumerate(plan.steps)]
+    for bus, one in plan.buses.items():
+        lines += [f"  bus {bus}  {step.text}" for step in one.steps]
     if plan.face_images:
         lines.append(f"  reads {', '.join(plan.face_images)}, drawn once a frame")
     return "\n".join(lines) or "  nothing is drawn: the plate passes untouched"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from kfx import clock
 from kfx.sync import grid
 from kfx.sync.song import SongClock, SongTime
 from kfx.types import Face, Frame, Sound, Tick
@@ -84,6 +85,7 @@ class Ticks:
             energy=signals.get("audio.level", 0.0),
             signals=MappingProxyType(signals),
             sound=self.sound(Moment(time, at, now.time_s)) if self.sound is not None else None,
+            date=clock.local_date(frame.captured) if self._live else None,
         )
 
     def hear(self, frame: Frame) -> None:

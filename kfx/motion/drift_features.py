@@ -97,7 +97,7 @@ class DriftFeatures(Motion):
     cut = Float(0.0, doc="0 = the skin gives way, 1 = features are cut out and leave bare skin")
     rate = Float(0.6, 0.1, 4.0, unit="Hz", doc="how fast they wander")
     turn = Float(9.0, 0.0, 30.0, unit="deg", doc="how far they turn")
-    size = Float(0.16, 0.0, 0.4, doc="how much they grow and shrink")
+    size = Float(0.16, 0.0, 0.47, doc="how much they grow and shrink")
     home = Float(4.0, 0.0, 16.0, unit="beats", doc="they are back home that often; 0 = never")
     back = Float(0.3, 0.1, 2.0, unit="beats", doc="time of the way home")
 

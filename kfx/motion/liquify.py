@@ -80,7 +80,7 @@ class Liquify(Motion):
     every = Float(1.0, 0.25, 16.0, unit="beats", doc="beats between two kicks")
     jelly = Float(0.35, doc="how much the flesh lags behind a moving head")
     spring = Float(3.2, 1.0, 12.0, unit="Hz", doc="how fast it swings")
-    damping = Float(0.24, 0.05, 0.9, doc="small = long swinging rubber, large = dough")
+    damping = Float(0.24, 0.05, 1.0, doc="small = long swinging rubber, large = dough")
     alpha = Float(1.1, 0.5, 2.0, doc="small = everything follows, large = only what is near")
 
     def __init__(self, values: dict[str, object] | None = None) -> None:
@@ -127,7 +127,7 @@ class Liquify(Motion):
         now.speed[6:] -= self.jelly * np.clip(drift - now.drift, -6, 6)
         now.hit, now.head, now.drift = hit, head, drift
         # A damped swing is stepped exactly, so that 24 and 60 frames a second swing alike.
-        bell = rate * np.sqrt(1.0 - self.damping**2)
+        bell = rate * np.sqrt(max(1.0 - self.damping**2, 1e-6))  # at 1 it only just swings
         fade, turn = np.exp(-self.damping * rate * tick.dt), bell * tick.dt
         away, speed = now.place - goal, now.speed
         ahead = (speed + self.damping * rate * away) / bell

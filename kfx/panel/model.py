@@ -31,6 +31,7 @@ def tree(desk: Desk) -> dict[str, Any]:
             },
             "slots": list(link.slots) if routable(link.effect) else None,
             "when": link.when.text if link.when else "",
+            "bus": link.bus,
             "said": len(described(link)),
         }
         for link in preset.chain

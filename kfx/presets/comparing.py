@@ -20,7 +20,7 @@ class Difference:
 
 
 def described(link: Link) -> Mapping[str, str]:
-    """Knob, ``slots`` or ``when`` → its text, of all that isn't as the effect comes."""
+    """Knob, ``slots``, ``when`` or ``bus`` → its text, of all that isn't as the effect comes."""
     said: dict[str, str] = {}
     for knob, one in link.effect.knobs.items():
         sources = link.modulation.get(knob, ())
@@ -31,6 +31,8 @@ def described(link: Link) -> Mapping[str, str]:
         said["slots"] = ", ".join(map(str, link.slots))
     if link.when:
         said["when"] = link.when.text
+    if link.bus:
+        said["bus"] = link.bus
     return said
 
 

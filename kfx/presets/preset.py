@@ -13,6 +13,8 @@ from kfx.errors import UsageError
 from kfx.params import File, Value
 from kfx.presets.modulation import Condition, Source
 
+BUSES = ("a", "b", "c", "d")
+
 
 @dataclass(frozen=True, slots=True)
 class Link:
@@ -28,6 +30,8 @@ class Link:
     """The slots, or the performers by name, that it draws; none means everybody."""
     when: Condition | None = None
     """Whether it is drawn at a moment; None means always."""
+    bus: str = ""
+    """The small picture it is drawn onto, for a later effect to show; "" is the frame itself."""
 
     @property
     def idle(self) -> bool:

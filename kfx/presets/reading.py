@@ -15,7 +15,7 @@ from kfx.errors import KfxError
 from kfx.params import File, Knob, Value
 from kfx.presets import modulation
 from kfx.presets.modulation import Source
-from kfx.presets.preset import Link, Preset
+from kfx.presets.preset import BUSES, Link, Preset
 from kfx.presets.versions import migrated
 from kfx.types import MAX_FACES
 
@@ -25,7 +25,7 @@ MOST_TEXT_BYTES = 4 * 1024 * 1024  # of a shader, or a net's card
 MOST_NAME = 40  # letters of a performer's name
 _DEEP = re.compile(r"(?:\.[^.\n]+){200}")  # tables in tables on a line: tomllib takes minutes
 KEYS = ("version", "doc", "seed", "chain")
-LINK_KEYS = ("effect", "slots", "when")  # beside the knobs
+LINK_KEYS = ("effect", "slots", "when", "bus")  # beside the knobs
 _FILES = {".fs": "shaders", ".onnx": "models", ".toml": "models"}  # → kfx's own folder of such
 
 
@@ -105,7 +105,7 @@ def _link(entry: Mapping[str, Any], place: str, folder: Path) -> Link:
     values: dict[str, Value] = {knob: one.default for knob, one in spec.knobs.items()}
     moves: dict[str, tuple[Source, ...]] = {}
     slots: tuple[int | str, ...] = ()
-    when = None
+    when, bus = None, ""
     for key, value in entry.items():
         if key == "effect":
             continue
@@ -119,12 +119,14 @@ def _link(entry: Mapping[str, Any], place: str, folder: Path) -> Link:
                 slots = checked_slots(value, spec)
             elif key == "when":
                 when = modulation.read_condition(value)
+            elif key == "bus":
+                bus = checked_bus(value, spec)
             else:
                 near = nearest(key, (*spec.knobs, *LINK_KEYS[1:]))
                 raise KfxError(f"{place} ({name}): {key[:60]!r} is no knob of it; {near}")
         except (ValueError, OverflowError, TypeError) as error:
             raise KfxError(f"{place} ({name}): {key}: {error}") from error
-    return Link(spec, values, moves, slots, when)
+    return Link(spec, values, moves, slots, when, bus)
 
 
 def _effect(name: str, place: str, folder: Path) -> EffectSpec:
@@ -174,6 +176,20 @@ def checked_slots(value: Any, spec: EffectSpec) -> tuple[int | str, ...]:
     if not routable(spec):
         raise ValueError(f"{spec.name} doesn't look at faces; leave slots out")
     return tuple(value)
+
+
+def checked_bus(value: Any, spec: EffectSpec) -> str:
+    """The small picture that an effect is drawn onto. Raises `ValueError`."""
+    if not isinstance(value, str) or value not in BUSES:
+        raise ValueError(f"{_short(value)} is none of {', '.join(BUSES)}")
+    if not bussed(spec):
+        raise ValueError(f"{spec.name} can't be drawn on a bus: nets can't, nor what shows buses")
+    return value
+
+
+def bussed(spec: EffectSpec) -> bool:
+    """Whether an effect may be drawn on a bus."""
+    return spec.kind != "net" and getattr(spec.source, "buses", None) is None
 
 
 def routable(spec: EffectSpec) -> bool:

@@ -91,6 +91,8 @@ def _link(link: Link, table: Table | None, folder: Path, place: str) -> Table:
         wanted["slots"] = list(link.slots)
     if link.when is not None:
         wanted["when"] = _when(link.when)
+    if link.bus:
+        wanted["bus"] = link.bus
     for knob, one in link.effect.knobs.items():
         value, sources = link.values[knob], link.modulation.get(knob, ())
         if sources or value != one.default or knob in table:

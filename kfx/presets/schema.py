@@ -10,7 +10,8 @@ from kfx.effects import EffectSpec
 from kfx.params import Bool, Choice, File, Float, Int, Knob, Listed, Performer, Text, Vector
 from kfx.presets import signals
 from kfx.presets.modulation import COMPARISONS, CURVES, MOST_AMOUNT, MOST_LETTERS, OPTIONS
-from kfx.presets.reading import MOST_LINKS, MOST_NAME, routable
+from kfx.presets.preset import BUSES
+from kfx.presets.reading import MOST_LINKS, MOST_NAME, bussed, routable
 from kfx.presets.versions import VERSION
 from kfx.types import MAX_FACES
 
@@ -57,6 +58,7 @@ def schema() -> Schema:
             ),
             "slots": _slots(),
             "when": _when(),
+            "bus": {"enum": list(BUSES), "description": "the small picture it is drawn onto"},
             "shader file": {
                 "type": "object",
                 "required": ["effect"],
@@ -68,6 +70,7 @@ def schema() -> Schema:
                     },
                     "slots": {"$ref": "#/definitions/slots"},
                     "when": {"$ref": "#/definitions/when"},
+                    "bus": {"$ref": "#/definitions/bus"},
                 },
             },
             **{f"effect.{spec.name}": _effect(spec) for spec in specs},
@@ -82,6 +85,8 @@ def _effect(spec: EffectSpec) -> Schema:
     if routable(spec):
         properties["slots"] = {"$ref": "#/definitions/slots"}
     properties["when"] = {"$ref": "#/definitions/when"}
+    if bussed(spec):
+        properties["bus"] = {"$ref": "#/definitions/bus"}
     return {
         "type": "object",
         "description": spec.doc,

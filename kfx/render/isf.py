@@ -5,8 +5,9 @@ where the shader changes the picture at most) with ``margin_iod`` around it and,
 ``eyes_iod`` around its eyes (where a profile's light goes on), ``reach_iod`` (it reads
 inputImage no further than that from where it may draw, so the rest needn't be kept), ``edge``
 ("skin": its face images go on over forehead, ears and throat, see `gbuffer_skin`), ``pointwise``
-(true: its earlier passes don't read inputImage, so that it may be joined to the pass before), and
-``history`` (``frames``, ``height``: the last pictures, for `kfx_history`). A pass of a face's
+(true: its earlier passes don't read inputImage, so that it may be joined to the pass before),
+``history`` (``frames``, ``height``: the last pictures, for `kfx_history`) and ``buses`` (``crop``,
+``height``: see `Buses`; the image of that name is read by `kfx_bus`). A pass of a face's
 shader may have a ``REACH_IOD``: nothing of its target is read further than that from where the
 shader may draw, so the rest of it needn't be drawn. An image input may have a ``DEFAULT`` file, or
 a ``TEXT`` which it is made of (`lettering`): ``line`` (a line of at most ``MAX`` letters as a
@@ -14,7 +15,7 @@ distance field), ``list`` (at most ``ITEMS`` of ``WORDS``, or numbers ``MIN`` to
 (the file that lines are set in); a float input of the name ``kfx_quality`` (0.5..1) says how finely
 to draw, so that inner passes can be smaller (``floor($WIDTH/2.0*$kfx_quality)``) and loops shorter
 where the machine is too slow; one of the name ``kfx_scale`` says that the face images are read by
-position, not by pixel: they and inner passes (``floor($WIDTH*$kfx_scale)``) are half the size (0.5)
+position, not by pixel: they and inner passes (``floor($WIDTH*$kfx_scale)``) are smaller (0.5, 0.4)
 where all faces are large, else as large as the picture (1); an IMPORTED image may have
 ``"FILTER": "nearest"`` or ``"WRAP": "repeat"``, a pass the former: its target is read so. A pass
 may have a ``WHERE``, a channel of an earlier target whose texels stand for tiles of the picture
@@ -35,14 +36,14 @@ from typing import Any, Literal
 
 from kfx.errors import KfxError
 from kfx.params import Bool, Choice, Knob
-from kfx.render import isf_header, isf_inputs, isf_size, isf_tidy
+from kfx.render import isf_header, isf_inputs, isf_own, isf_size, isf_tidy
 from kfx.render.isf_inputs import FACE_IMAGES, HOST_FLOATS, is_true
+from kfx.render.isf_own import Buses, History
 
-__all__ = ["FACE_IMAGES", "HOST_FLOATS", "History", "Imported", "Pass", "Shader", "Target", "load"]
+__all__ = ["FACE_IMAGES", "HOST_FLOATS", "Imported", "Pass", "Shader", "Target", "load"]
 
 REGIONS = ("frame", "face", "eyes")
 EDGES = ("mesh", "skin")
-MOST_HISTORY = 600  # frames
 _BUFFERS = "PERSISTENT_BUFFERS"  # version 1
 _CHANNEL = re.compile(r"\biChannel[0-3]\b")
 
@@ -83,14 +84,6 @@ class Imported:
 
 
 @dataclass(frozen=True, slots=True)
-class History:
-    """How many of the last pictures are kept, and how many lines each has."""
-
-    frames: int = 48
-    height: int = 270
-
-
-@dataclass(frozen=True, slots=True)
 class Shader:
     """A parsed file; `body` keeps the author's line numbers from `first_line` on."""
 
@@ -120,6 +113,7 @@ class Shader:
     events: frozenset[str] = frozenset()
     knob_names: Mapping[str, str] = field(default_factory=dict)  # knob → input, where they differ
     history: History | None = None
+    buses: Buses | None = None
     vertex: Path | None = None
     vertex_text: str = ""
     inputs: Mapping[str, str] = field(default_factory=dict)  # every input's name → ISF type
@@ -150,7 +144,8 @@ class Shader:
         """Every name that is read as an image."""
         targets = (one.target for one in self.passes if one.target)
         inputs = (*self.images, *self.files, *self.cube_inputs, *self.audio)
-        return tuple(dict.fromkeys((*inputs, *self.imported, *targets)))
+        past = ["kfx_bus_past"] if self.buses and self.history else []
+        return tuple(dict.fromkeys((*inputs, *past, *self.imported, *targets)))
 
     @property
     def targets(self) -> dict[str, Target]:
@@ -177,7 +172,7 @@ class Shader:
 def load(path: Path) -> Shader:
     """Parse a file. Raises `KfxError` naming the file, the line where known, and the fault."""
     file = isf_header.read(path)
-    header = file.header
+    header = {**{key.upper(): value for key, value in file.header.items()}, **file.header}
     own = header.get("KFX", {})
     if not isinstance(own, dict):
         raise KfxError(f"{path}: KFX: {own!r} is no object")
@@ -192,13 +187,15 @@ def load(path: Path) -> Shader:
     edge = own.get("edge", EDGES[0])
     if edge not in EDGES:
         raise KfxError(f"{path}: KFX edge: {edge!r} is none of {', '.join(EDGES)}")
-    history = _history(path, own["history"]) if "history" in own else None
+    history = isf_own.history(path, own["history"]) if "history" in own else None
+    buses = isf_own.buses(path, own["buses"]) if "buses" in own else None
     version = str(header.get("ISFVSN", ""))
     entries = header.get("INPUTS") or []
     channels = _forgotten(file.body, header)
     if channels and isinstance(entries, list):
         entries = [*entries, *({"NAME": name, "TYPE": "image"} for name in channels)]
-    found = isf_inputs.read(entries, path.parent, version=version, history=history is not None)
+    asked = [name for name in ("history", "buses") if name in own]
+    found = isf_inputs.read(entries, path.parent, version=version, own=asked)
     found.warnings += [f"{name} is declared nowhere: an image input" for name in channels]
     passes = _passes(path, header, found)
     vertex = path.with_suffix(".vs")
@@ -233,6 +230,7 @@ def load(path: Path) -> Shader:
         events=frozenset(found.events),
         knob_names=found.knob_names,
         history=history if "history" in found.images else None,
+        buses=buses if "buses" in found.images else None,
         vertex=vertex if vertex.is_file() else None,
         vertex_text=isf_header.read_text(vertex) if vertex.is_file() else "",
         inputs=found.inputs,
@@ -256,15 +254,6 @@ def _forgotten(body: str, header: Mapping[str, Any]) -> list[str]:
         if f'"{name}"' not in said
         and not re.search(rf"(?:#\s*define|\bsampler2D|\bsamplerCube)\s+{name}\b", plain)
     ]
-
-
-def _history(path: Path, entry: Any) -> History:
-    entry = entry if isinstance(entry, dict) else {}
-    frames, height = entry.get("frames", 48), entry.get("height", 270)
-    for name, value, most in (("frames", frames, MOST_HISTORY), ("height", height, 2160)):
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= most:
-            raise KfxError(f"{path}: KFX history {name}: {value!r} is outside 1..{most}")
-    return History(frames, height)
 
 
 def _passes(path: Path, header: Mapping[str, Any], found: isf_inputs.Inputs) -> tuple[Pass, ...]:

@@ -1,4 +1,4 @@
-"""Assembles the GLSL that is compiled for one pass of an ISF shader, and reads the errors.
+"""Assembles the GLSL that is compiled for one pass of an ISF shader.
 
 What is declared for the author: the automatic uniforms, one uniform per input, a sampler for
 every image, the IMG_* functions in all their spellings, and what GLSL 1.20 and ES called things.
@@ -13,6 +13,9 @@ from typing import TYPE_CHECKING
 
 from kfx.errors import KfxError
 from kfx.render import isf_builtins, isf_constants, isf_tidy
+from kfx.render.isf_faults import OURS
+from kfx.render.isf_inputs import AUTOMATIC
+from kfx.render.isf_own_glsl import BUS_HISTORY, BUS_PAST, BUSES, HISTORY
 from kfx.render.isf_reads import MOVES, own_pixel_pattern, size_pattern
 
 if TYPE_CHECKING:
@@ -22,11 +25,10 @@ HERE = "kfx_here_"  # a second sampler of each image, for what is read at the pi
 FETCH = "GL_EXT_shader_framebuffer_fetch"
 _PLATE = "kfx_plate"  # what a shader that draws in place finds at its pixel
 # A uniform that stays 0. Mesa drops what a shader writes where it sees that this is what it found,
-# and llvmpipe then fills the pixel with anything.
+# all of it, and llvmpipe then fills the pixel with anything. Adding it to alpha alone is enough: to
+# all four it costs a millisecond of CPU at 720p.
 _NOTHING = "kfx_nothing"
-_OURS = 90_000  # lines from here on are kfx's own, not the author's
 
-AUTOMATIC = ("RENDERSIZE", "TIME", "TIMEDELTA", "FRAMEINDEX", "DATE", "PASSINDEX")
 _UNIFORMS = """
 uniform vec2 RENDERSIZE;
 uniform float TIME;
@@ -75,24 +77,32 @@ _MACROS = {
     "textureCubeLod": "kfx_lod",
     "textureCubeLodEXT": "kfx_lod",
 }
+_TEXCOORD = "vec4 kfx_texcoord[8];"  # GLSL 1.20's way from vertex to fragment
 _FRAGMENT_MACROS = {
     **_MACROS,
+    "gl_TexCoord": "kfx_texcoord",
     "gl_FragColor": "isf_FragColor",
     "gl_FragData": "kfx_data",  # an array of one: gl_FragData[0]
     "varying": "in",
 }
 _VERTEX_MACROS = {
     **_MACROS,
+    "gl_TexCoord": "kfx_texcoord",
     "vv_vertShaderInit": "isf_vertShaderInit",
+    "ftransform()": "kfx_corner()",  # what GLSL 1.20 knew of the quad
+    "gl_Vertex": "kfx_corner()",
+    "gl_MultiTexCoord0": "(kfx_corner() * 0.5 + 0.5)",
+    "gl_ModelViewProjectionMatrix": "mat4(1.0)",
     "varying": "out",
     "attribute": "in",
 }
 _TRIANGLE = "(gl_VertexID << 1) & 2, gl_VertexID & 2"
 _CORNERS = """
 out vec2 isf_FragNormCoord;
+vec4 kfx_corner() { return vec4(vec2(%s) * 2.0 - 1.0, 0.0, 1.0); }
 void isf_vertShaderInit() {
-    isf_FragNormCoord = vec2(%s);
-    gl_Position = vec4(isf_FragNormCoord * 2.0 - 1.0, 0.0, 1.0);
+    gl_Position = kfx_corner();
+    isf_FragNormCoord = gl_Position.xy * 0.5 + 0.5;
 }
 """
 # What can be drawn as one rectangle is, for at edges llvmpipe draws some pixels twice: the lower
@@ -125,23 +135,6 @@ void isf_vertShaderInit() {
     ivec2 at = ivec2((corner & 1) == 1 ? high.x : low.x, corner > 1 ? high.y : low.y);
     isf_FragNormCoord = vec2(at) / vec2(many);
     gl_Position = starts ? vec4(isf_FragNormCoord * 2.0 - 1.0, 0.0, 1.0) : vec4(2.0, 2.0, 2.0, 1.0);
-}
-"""
-HISTORY = """
-uniform sampler2D history;
-uniform vec4 kfx_history_grid;  // columns, rows, where the newest is, how many there are
-vec4 kfx_history_frame(float age, vec2 p) {
-    float total = kfx_history_grid.x * kfx_history_grid.y;
-    float slot = mod(kfx_history_grid.z - age + total, total);
-    vec2 tile = vec2(mod(slot, kfx_history_grid.x), floor(slot / kfx_history_grid.x));
-    vec2 edge = 0.5 * kfx_history_grid.xy / vec2(textureSize(history, 0));
-    return texture(history, (tile + clamp(p, edge, 1.0 - edge)) / kfx_history_grid.xy);
-}
-vec4 kfx_history(float age_frames, vec2 norm) {
-    float age = clamp(age_frames, 0.0, kfx_history_grid.w - 1.0);
-    vec4 newer = kfx_history_frame(floor(age), norm);
-    float part = fract(age);
-    return part > 0.0 ? mix(newer, kfx_history_frame(floor(age) + 1.0, norm), part) : newer;
 }
 """
 # What a shader's picture becomes on the canvas: a generator lies over it, the others replace it.
@@ -197,7 +190,7 @@ def stages(
     if in_place:
         extended.insert(0, f"#extension {FETCH} : require")
         output = f"layout(location = 0) inout vec4 isf_FragColor;\nvec4 {_PLATE};"
-        output += f"\nuniform vec4 {_NOTHING};"
+        output += f"\nuniform float {_NOTHING};"
     head = [
         output,
         "in vec2 isf_FragNormCoord;",
@@ -212,6 +205,9 @@ def stages(
     ]
     if blended and below not in shader.images:
         head.insert(-len(_FRAGMENT_MACROS), f"uniform sampler2D {below};")
+    texcoord, given = "gl_TexCoord" in body, "gl_TexCoord" in shader.vertex_text
+    if texcoord:
+        head.append(f"in {_TEXCOORD}" if given else _TEXCOORD)
     data = "gl_FragData" in body
     if data:
         head.append("vec4 kfx_data[1];")
@@ -221,6 +217,10 @@ def stages(
     tail = ["void main() {", *[f"    {_PLATE} = isf_FragColor;"] * in_place]
     tail += ["    isf_FragColor = vec4(0.0);"]
     tail += ["    kfx_coord = gl_FragCoord;"] * moves
+    if texcoord and not given:
+        tail.append(
+            "    for (int i = 0; i < 8; i++) kfx_texcoord[i] = vec4(isf_FragNormCoord, 0, 1);"
+        )
     tail.append("    kfx_main();")
     tail += ["    isf_FragColor = kfx_data[0];"] * data
     if blended:
@@ -232,11 +232,11 @@ def stages(
             "    if (kfx_mix < 1.0 || KFX_OVER)\n"
             f"        isf_FragColor = kfx_blend({there}, isf_FragColor);"
         )
-        tail += [f"    isf_FragColor += {_NOTHING};"] * in_place
+        tail += [f"    isf_FragColor.a += {_NOTHING};"] * in_place
         head.append(f"const bool KFX_OVER = {str(shader.kind == 'generator').lower()};")
     elif shader.passes[index].persistent and shader.passes[index].is_float:
         tail.append(_HEALED)
-    ours = f"#line {_OURS}\n"
+    ours = f"#line {OURS}\n"
     text = (
         "\n".join([*extended, ours, *head])
         + f"\n#line {shader.first_line}\n{body}\n{ours}"
@@ -277,7 +277,7 @@ def _vertex(shader: Shader, index: int, shared: Mapping[str, str]) -> str | None
         body, extensions = _tidied(shader, shader.vertex_text, shader.vertex, 1, _VERTEX_MACROS, "")
     head = [
         *(f"#extension {one} : enable" for one in extensions),
-        f"#line {_OURS}",
+        f"#line {OURS}",
         _UNIFORMS,
         _mix(shader),
         _TILES % where.partition(".")[2]
@@ -286,13 +286,14 @@ def _vertex(shader: Shader, index: int, shared: Mapping[str, str]) -> str | None
         _FUNCTIONS % {"lod": "Lod"},
         *_declarations(shader, index),
         *(f"flat out vec4 {name};" for name in shared),
+        *[f"out {_TEXCOORD}"] * ("gl_TexCoord" in shader.vertex_text),
         *(f"#define {name} {meaning}" for name, meaning in _VERTEX_MACROS.items()),
     ]
     tail = []
     if shared:
         body = _named_main(shader, body)
         sums = [f"    {name} = {glsl};" for name, glsl in shared.items()]
-        tail = [f"#line {_OURS}", "void main() {", "    kfx_main();", *sums, "}\n"]
+        tail = [f"#line {OURS}", "void main() {", "    kfx_main();", *sums, "}\n"]
     return "\n".join([*head, "#line 1", body, *tail, ""])
 
 
@@ -325,10 +326,12 @@ def _declarations(shader: Shader, index: int) -> list[str]:
     lines = [f"const int PASSINDEX = {index};"]
     if "history" in shader.images:
         lines.append(HISTORY)
+    if "buses" in shader.images:
+        lines += [BUSES, *[BUS_HISTORY] * ("history" in shader.images)]
     for image in shader.samplers:
         known = isf_tidy.name(image)
         kind = "samplerCube" if image in shader.cubes else "sampler2D"
-        if image != "history":
+        if image not in ("history", "buses", BUS_PAST):
             lines.append(f"uniform {kind} {known};")
         if any(word.startswith(f"_{image}_") for word in used):
             lines.append(f"#define _{image}_imgRect vec4(0.0, 0.0, 1.0, 1.0)")
@@ -356,29 +359,3 @@ def _tidied(
         return isf_tidy.tidy(text, declared, words, output=output, first_line=first_line)
     except isf_tidy.Unsupported as error:
         raise KfxError(f"{path}:{first_line + error.line}: {error}") from error
-
-
-_PLACE = re.compile(r"^(?:ERROR:\s*)?\d+[:(](\d+)\)?(?:\(\d+\))?\s*:?\s*(.*)$")
-_KIND = re.compile(r"^(?:error\s*(?:C\d+)?\s*:\s*)", re.I)
-
-
-def readable(shader: Shader, message: str) -> str:
-    """A compiler's message as ``path:line: text``, with the author's own file and line."""
-    path = shader.vertex if "vertex_shader" in message else shader.path
-    faults: dict[str, str] = {}  # place → what is wrong there
-    rest = []
-    for line in map(str.strip, message.splitlines()):
-        place = _PLACE.match(line)
-        if place and not place[2].lower().startswith("warning"):
-            ours = int(place[1]) >= _OURS
-            where = f"{path}: at its end" if ours else f"{path}:{place[1]}"
-            faults.setdefault(where, _KIND.sub("", place[2]))
-        elif not place and re.search(r"\berror\b", line, re.I):
-            rest.append(_KIND.sub("", line))
-    if shader.vertex is None and "no matching output" in message:
-        rest = [f"{one}; is {shader.path.stem}.vs missing?" for one in rest[:1]]
-    if not faults:
-        lines = [line for line in message.splitlines() if line.strip(" =")]
-        return f"{shader.path}: {'; '.join(dict.fromkeys(rest or lines[-3:]))}"
-    (first, text), *others = list(faults.items())[:3]
-    return "; ".join([f"{first}: {text}", *(f"line {w.split(':')[-1]}: {t}" for w, t in others)])

@@ -12,11 +12,13 @@ from kfx.errors import KfxError
 
 _COMMENT = re.compile(r"/\*.*?(?:\*/|\Z)", re.S)
 _TOKEN = re.compile(
-    r'(?P<string>"(?:\\.|[^"\\])*")|(?P<single>\'[^\'\n]*\')'
-    r"|(?P<space>\s+|//[^\n]*)|(?P<sign>[{}\[\]:,])|(?P<word>(?:(?!//)[^\s{}\[\]:,\"\'])+)|(?P<other>.)",
+    r'(?P<string>"(?:\\.|[^"\\])*")|(?P<single>\'[^\'\n]*\'|[“”][^“”\n]*[“”])'
+    r"|(?P<space>\s+|//[^\n]*)|(?P<sign>[{}\[\]:,])|(?P<word>(?:(?!//)[^\s{}\[\]:,\"\'“”])+)|(?P<other>.)",
     re.S,
 )
 _ESCAPE = re.compile(r'\\(?:(["\\/bfnrt]|u[0-9a-fA-F]{4})|)')
+_HEX = re.compile(r"[+-]?0[xX][0-9a-fA-F]+")
+_KEY = re.compile(r"(?a:[A-Za-z_]\w*)\Z")
 _NUMBER = re.compile(r"([+-]?)(\d*)\.?(\d*)([eE][+-]?\d+)?f?")
 
 
@@ -66,8 +68,9 @@ def read(path: Path) -> File:
 def _mended(text: str) -> str:
     """The JSON object that `text` begins with, without the slips of a pen; lines stay lines.
 
-    Commas that are missing or too many, comments, numbers such as ``.5``, ``1.`` and ``+2``, single
-    quotes, lone backslashes, and remarks after the last brace are forgiven.
+    Commas that are missing or too many, comments, numbers such as ``.5``, ``1.``, ``+2`` and
+    ``0xff``, single and curly quotes, keys without any, lone backslashes, and remarks after the
+    last brace are forgiven.
     """
     tokens: list[str] = []
     depth, comma, ended = 0, -1, False  # where the last comma stands; whether a value has ended
@@ -87,6 +90,9 @@ def _mended(text: str) -> str:
             depth -= 1
         elif token != ":" and ended:
             tokens.append(",")
+        elif token == ":":
+            key = next((i for i in reversed(range(len(tokens))) if tokens[i].strip()), 0)
+            tokens[key:] = [_KEY.sub(r'"\g<0>"', one) for one in tokens[key:]]
         ended = token not in ("{", "[", ":")
         depth += token in ("{", "[")
         comma = -1
@@ -101,6 +107,8 @@ def _value(kind: str | None, token: str) -> str:
         return _ESCAPE.sub(lambda one: one[0] if one[1] else "\\\\", token)
     if kind == "single":
         return json.dumps(token[1:-1], ensure_ascii=False)
+    if kind == "word" and _HEX.fullmatch(token):
+        return str(int(token, 16))
     number = _NUMBER.fullmatch(token) if kind == "word" else None
     if number and (number[2] or number[3]):
         whole = number[2].lstrip("0") or "0"

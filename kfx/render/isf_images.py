@@ -20,7 +20,7 @@ from kfx.render.sound import spectrum, waveform
 from kfx.types import Pixels, Sound
 
 Texture = moderngl.Texture | moderngl.TextureCube
-TEXEL_IMAGES = frozenset({"faceData"})  # tables of numbers, read texel by texel
+TEXEL_IMAGES = frozenset({"faceData", "handData"})  # tables of numbers, read texel by texel
 
 
 class Loaded(NamedTuple):

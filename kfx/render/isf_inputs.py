@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,8 +15,9 @@ from typing import Any
 from kfx.params import MIX, SEED, Bool, Choice, File, Float, Int, Knob, Listed, Text, Vector
 
 FACE_IMAGES = ("faceUV", "faceNormal", "faceMotion", "faceParts", "faceData")
-HOST_IMAGES = ("inputImage", "startImage", *FACE_IMAGES, "personMatte")
+HOST_IMAGES = ("inputImage", "startImage", *FACE_IMAGES, "personMatte", "handData")
 HOST_FLOATS = ("beat", "bar", "energy", "iod", "kfx_quality", "kfx_scale")
+AUTOMATIC = ("RENDERSIZE", "TIME", "TIMEDELTA", "FRAMEINDEX", "DATE", "PASSINDEX")
 PICTURES = (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff", ".cube")
 FONTS = (".ttf", ".otf", ".ttc")
 MOST_PIXELS = 16384.0  # of a version 1 point, which counts in pixels
@@ -44,8 +45,8 @@ class Inputs:
     warnings: list[str] = field(default_factory=list)
 
 
-def read(entries: Any, folder: Path, *, version: str, history: bool) -> Inputs:
-    """All entries of the header's INPUTS; `history` tells whether the file asks for one."""
+def read(entries: Any, folder: Path, *, version: str, own: Collection[str] = ()) -> Inputs:
+    """All entries of the header's INPUTS; `own` are kfx's images that the file asks for."""
     found = Inputs()
     if not isinstance(entries, list):
         found.warnings.append("INPUTS is no list and is left out")
@@ -55,17 +56,20 @@ def read(entries: Any, folder: Path, *, version: str, history: bool) -> Inputs:
             found.warnings.append(f"input {raw!r} is no object and is left out")
             continue
         entry = {**{str(key).upper(): value for key, value in raw.items()}, **raw}
-        name, kind = str(entry.get("NAME", "")).strip(), str(entry.get("TYPE", ""))
-        if not re.fullmatch(r"[A-Za-z_]\w*", name):
+        name, kind = str(entry.get("NAME", "")).strip(), str(entry.get("TYPE", "")).strip()
+        kind = kind if kind in _KINDS else _SPELLINGS.get(kind.lower(), kind)
+        if not re.fullmatch(r"(?!gl_)[A-Za-z_]\w*", name, re.ASCII):
             found.warnings.append(f"input {name!r} has no usable NAME and is left out")
         elif name in found.inputs:
             found.warnings.append(f"input {name} is declared twice; the first one counts")
+        elif name in AUTOMATIC:
+            found.warnings.append(f"input {name} is left out: every shader has it from the host")
         elif kind not in _KINDS:
             found.warnings.append(f"input {name}: type {kind!r} is left out")
         else:
-            entry["NAME"] = name
+            entry.update(NAME=name, TYPE=kind)
             found.inputs[name] = kind
-            _KINDS[kind](_Reader(entry, found, folder, version, history))
+            _KINDS[kind](_Reader(entry, found, folder, version, own))
     return found
 
 
@@ -77,7 +81,7 @@ class _Reader:
     found: Inputs
     folder: Path
     version: str
-    history: bool
+    own: Collection[str]
 
     @property
     def name(self) -> str:
@@ -216,7 +220,7 @@ def _vector(
 
 
 def _image(one: _Reader) -> None:
-    if one.name in HOST_IMAGES or (one.name == "history" and one.history):
+    if one.name in HOST_IMAGES or one.name in one.own:
         one.found.images.append(one.name)
         return
     one.found.files.append(one.name)
@@ -280,3 +284,4 @@ _KINDS = {
     "audio": _audio,
     "audioFFT": _audio,
 }
+_SPELLINGS = {kind.lower(): kind for kind in _KINDS}

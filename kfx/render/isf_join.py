@@ -34,7 +34,8 @@ _APART = re.compile(
     r"|#[ \t]*(?:version|extension|pragma|include|undef)|\\\n"
 )
 _QUALIFIERS = set(
-    "const uniform highp mediump lowp precision in out inout varying flat smooth".split()
+    "const uniform highp mediump lowp precision in out inout varying flat smooth"
+    " noperspective centroid".split()
 )
 
 
@@ -43,6 +44,7 @@ def can_follow(shader: Shader) -> bool:
     return (
         shader.pointwise
         and shader.history is None
+        and shader.buses is None
         and shader.vertex is None
         and reads_own_pixel(shader.body, "inputImage")
         and can_lead(shader)

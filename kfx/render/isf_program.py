@@ -9,7 +9,7 @@ from typing import Any
 import moderngl
 
 from kfx.errors import KfxError
-from kfx.render import isf_glsl, isf_tidy
+from kfx.render import isf_faults, isf_glsl, isf_tidy
 from kfx.render.gpu import Box, Gpu
 from kfx.render.isf import Shader
 from kfx.render.isf_areas import leaves_gaps, scaled
@@ -17,6 +17,7 @@ from kfx.render.isf_history import History
 from kfx.render.isf_images import Images, Loaded
 from kfx.render.isf_reads import reads_own_pixel
 from kfx.render.isf_targets import Targets
+from kfx.types import Date
 
 MOST_VARIANTS = 24  # of one shader with its choices compiled in
 _OWN = ("RENDERSIZE", "FRAMEINDEX", "TIMEDELTA", "kfx_history_grid")  # not the caller's to say
@@ -111,7 +112,7 @@ class Program:
         shader = self.shader
         own = reads_own_pixel(shader.body, "inputImage")
         reach = 0.0 if own and shader.kind == "filter" else shader.reach_iod
-        if reach is None or len(shader.passes) > 1 or self._history is not None or self._apart:
+        if reach is None or not shader.pointwise or self._history is not None or self._apart:
             return None
         return scaled(boxes, self._size, self._size, reach * values.get("iod", 0.0))
 
@@ -288,7 +289,7 @@ class Program:
         try:
             program = self._gpu.program(source, vertex=vertex)
         except Exception as error:  # moderngl raises its own Error, drivers word it freely
-            raise KfxError(isf_glsl.readable(shader, str(error))) from error
+            raise KfxError(isf_faults.readable(shader, str(error))) from error
         names = {isf_tidy.name(name): name for name in shader.samplers}
         where = shader.passes[index].where
         if where:
@@ -366,13 +367,18 @@ class Program:
             )
 
 
-def automatic_values(index: int, time: float, dt: float) -> dict[str, Any]:
-    """The automatic uniforms of one tick, as `Program.draw` takes them."""
+def automatic_values(
+    index: int, time: float, dt: float, date: Date | None = None
+) -> dict[str, Any]:
+    """The automatic uniforms of one tick, as `Program.draw` takes them.
+
+    Without a `date` a day begins with the clip, so that it looks the same whenever it is drawn.
+    """
     return {
         "TIME": time,
         "TIMEDELTA": dt,
         "FRAMEINDEX": index,
-        "DATE": (2000.0, 1.0, 1.0, time % 86400.0),
+        "DATE": date or (2000.0, 1.0, 1.0, time % 86400.0),
     }
 
 

@@ -16,19 +16,30 @@ _OPERATORS: dict[type[ast.AST], Any] = {
     ast.Mult: operator.mul,
     ast.Div: operator.truediv,
     ast.Mod: math.fmod,
+    ast.Pow: operator.pow,
     ast.USub: operator.neg,
     ast.UAdd: operator.pos,
 }
+
+
+def _clamp(one: float, two: float, three: float) -> float:
+    """The middle one: hosts differ in whether the value comes first or second."""
+    return sorted((one, two, three))[1]
+
+
 _FUNCTIONS: dict[str, Any] = {
     "floor": math.floor,
     "ceil": math.ceil,
     "round": round,
     "sqrt": math.sqrt,
     "abs": abs,
+    "trunc": math.trunc,
+    "pow": operator.pow,
+    "clamp": _clamp,
     "min": min,
     "max": max,
 }
-_KNOWN = "only numbers, + - * / % ( ), " + ", ".join(_FUNCTIONS) + " and $names are known"
+_KNOWN = "only numbers, + - * / % ^ ( ), " + ", ".join(_FUNCTIONS) + " and $names are known"
 LONGEST = 500  # characters; a longer one is no size
 
 
@@ -53,7 +64,8 @@ def parse(text: str) -> Expression:
     if len(text) > LONGEST:
         raise ValueError(f"a size of {len(text)} characters; {LONGEST} are the most")
     try:
-        tree = ast.parse(text.replace("$", "").strip(), mode="eval").body
+        python = text.replace("**", " no ").replace("^", "**").replace("$", "")
+        tree = ast.parse(python.strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ValueError(f"{text!r} is no expression; {_KNOWN}") from None
     functions = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}

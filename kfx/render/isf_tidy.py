@@ -42,6 +42,8 @@ _MACRO = re.compile(r"\s*#\s*define\s+(\w+)")
 _DROPPED = re.compile(r"\s*#\s*(?:version|extension)\b")
 _INCLUDE = re.compile(r"#\s*(?:include|import)\b\s*(.*)")
 _FRAG_COLOR = re.compile(r"\b(?:float|[iu]?vec[234]|define)\s+fragColor\b")
+_BLANK = re.compile("[\u00a0\u1680\u2000-\u200d\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]")
+_CONTINUED = re.compile(r"\\[ \t]+(?=\n)")
 _USELESS = ("GL_OES_", "GL_EXT_", "GL_NV_", "GL_ARB_texture_rectangle", "GL_ARB_shader_texture_lod")
 
 
@@ -51,6 +53,12 @@ class Unsupported(ValueError):
     def __init__(self, line: int, text: str) -> None:
         super().__init__(text)
         self.line = line
+
+
+def plain(text: str) -> str:
+    """The text without what copying from a web page brings: blanks that are no spaces, and
+    blanks after a line's last backslash."""
+    return _CONTINUED.sub(r"\\", _BLANK.sub(" ", text))
 
 
 def name(word: str) -> str:
@@ -72,7 +80,10 @@ def tidy(
     own declarations of them go. An output colour that he declares becomes `output`. Raises
     `Unsupported`.
     """
+    text = plain(text)
     renamed = _own_output(text, output) if output else {}
+    if "switch" not in (used := words(text)) and "case" in used:
+        renamed["case"] = "kfx_id_case"  # GLSL 1.20 had no such word
     text = _without_declarations(text, {*declared, *renamed})
     known = isf_builtins.NAMES.intersection(declared)  # inputs named as GLSL's own functions
     own = (isf_builtins.functions(blank(text)).keys() & set(declared)) - known

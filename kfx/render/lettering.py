@@ -18,7 +18,7 @@ ROW_PX = 96  # how high a line is
 REACH_PX = ROW_PX * 7 / 64  # from the outline to 0 or 1
 SIZE_PX, BASE_PX, MARGIN_PX = ROW_PX * 44 / 64, ROW_PX * 48 / 64, ROW_PX * 10 / 64
 FINE = 2  # drawn so many times as large first
-STEPS = 4096  # of a number in a list, to 1
+STEPS = 1024  # of a number in a list, to 1
 _LATIN = "DejaVuSans-Bold.ttf"  # comes with matplotlib
 # Fonts with hangul, kana or both, as systems bring them; the first that has all letters is taken.
 _KNOWN = (

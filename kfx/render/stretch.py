@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import moderngl
 
-from kfx.render.gpu import Gpu
+from kfx.render.gpu import Box, Gpu
 
 _FRAGMENT = """
 in vec2 isf_FragNormCoord;
@@ -21,12 +21,16 @@ class Stretch:
         self._gpu = gpu
         self._array: moderngl.VertexArray | None = None
 
-    def __call__(self, old: moderngl.Texture, new: moderngl.Texture) -> None:
+    def __call__(
+        self, old: moderngl.Texture, new: moderngl.Texture, into: Box | None = None
+    ) -> None:
+        """Fill `new`, or a box of it, with `old`."""
         if self._array is None:
             self._array = self._gpu.ctx.vertex_array(self._gpu.program(_FRAGMENT), [])
         old.use(0)
-        self._gpu.linear.use(0)
-        self._gpu.fill(self._array, self._gpu.target(new))
+        same = old.size == (into[2:] if into else new.size)
+        (self._gpu.nearest if same else self._gpu.linear).use(0)
+        self._gpu.fill(self._array, self._gpu.target(new), viewport=into)
 
     def release(self) -> None:
         if self._array is not None:

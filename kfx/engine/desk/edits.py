@@ -227,7 +227,8 @@ class Edits:
             self._publish(f"{PREFIX}/preset", name, by)
         links = list(zip(old.preset.chain, now.preset.chain, strict=False))
         if len(old.preset.chain) != len(now.preset.chain) or any(
-            (a.effect, a.modulation, a.slots, a.when) != (b.effect, b.modulation, b.slots, b.when)
+            (a.effect, a.modulation, a.slots, a.when, a.bus)
+            != (b.effect, b.modulation, b.slots, b.when, b.bus)
             for a, b in links
         ):
             self._publish(CHAIN, self.effects, by)

@@ -67,10 +67,7 @@ def left(folder: str | Path) -> Left | None:
     preset = None
     if look is not None:
         with contextlib.suppress(Exception):  # an effect's file has gone meanwhile
-            chain = tuple(
-                Link(effects.find(name), values, modulation, slots, when)
-                for name, values, modulation, slots, when in look["chain"]
-            )
+            chain = tuple(Link(effects.find(name), *said) for name, *said in look["chain"])
             preset = Preset(chain=chain, **look["preset"])
     return Left(preset, look["bypassed"] if preset and look else frozenset(), **show)
 
@@ -120,6 +117,7 @@ class Leaving:
                     dict(link.modulation),
                     link.slots,
                     link.when,
+                    link.bus,
                 )
                 for link in preset.chain
             ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from types import TracebackType
 from typing import Any
 
@@ -10,26 +11,32 @@ import moderngl
 import numpy as np
 
 from kfx.engine.look.autobypass import Care, Strict
+from kfx.engine.look.buses import Buses, Told
 from kfx.engine.look.modulate import Knobbed, Knobs, Values
 from kfx.engine.look.motions import Motions, moved
 from kfx.engine.look.nets import NetLayer, wants_person
-from kfx.engine.look.plan import Moving, Plan, Step, compile_plan, loosened, reads_matte, shader_of
+from kfx.engine.look.plan import (
+    Plan,
+    Step,
+    compile_plan,
+    shader_of,
+    uniforms,
+)
 from kfx.engine.look.quality import full
 from kfx.engine.look.routing import boxes_of, routed
 from kfx.engine.look.step_images import StepImages
+from kfx.engine.look.turned import Turned
 from kfx.engine.look.warping import Warping
 from kfx.neural.opening import opened
 from kfx.neural.worker import Inline, Pace
-from kfx.params import Value
 from kfx.presets import Preset
-from kfx.render import isf_join
 from kfx.render.gbuffer import NAMES as DRAWN
 from kfx.render.gpu import Gpu, PixelPool
 from kfx.render.isf_program import Program
 from kfx.types import Face, Landmarks, Pixels, Tick, freeze
 
 
-class Chain:
+class Chain(Turned):
     """``with Chain(gpu, preset, size) as chain: pixels = chain.render(tick)``.
 
     The result is exact where nothing is drawn. It is a view of a pooled array, which is used
@@ -49,17 +56,22 @@ class Chain:
         pace: Pace = Inline,
         care: Callable[[Preset], Care] = Strict,
         quality: Callable[[], float] = full,
+        whole: Chain | None = None,
+        bus: str = "",
     ) -> None:
         """`aov` names images that are drawn whole for others to read, whoever asks or not.
 
         With `hands` those of a tick hide the faces behind them. With `later` nothing is compiled
         yet: `build` does it, step by step. `pace` says when nets run: with every frame, or beside;
-        `care` what becomes of faults, `quality` how finely costly looks are drawn (0..1).
+        `care` what becomes of faults, `quality` how finely costly looks are drawn (0..1). It may
+        draw a `bus` of a `whole`, whose knobs and programs it shares.
         """
-        self.plan: Plan = compile_plan(preset, join=join)
-        self.care = care(preset)
+        self.plan: Plan = compile_plan(preset, join=join, bus=bus)
+        self.care: Care = whole.care if whole else care(preset)
         self.knobs = Knobs(preset)
         self.told: Knobbed = self.knobs  # by whom the values of a tick are told
+        if whole is not None:
+            self.told = Told(lambda: whole._values)
         self.size = size
         self.shown: tuple[Face, ...] = ()  # the faces of the last tick as drawn
         self._gpu = gpu
@@ -70,7 +82,8 @@ class Chain:
         steps = self.plan.steps
         moving = steps[0].links if steps and steps[0].kind == "warp" else ()
         self._motions = Motions(moving, self.care)
-        self.programs: dict[int, Program] = {}  # by the place of a step's first link
+        # By the place of a step's first link.
+        self.programs: dict[int, Program] = whole.programs if whole else {}
         self._nets: dict[int, NetLayer] = {}
         self._pace = pace
         self._quality = quality
@@ -79,11 +92,15 @@ class Chain:
         self._warping: Warping | None = None
         self._aov = aov
         nets = [step.links[0][1].effect.source for step in steps if step.kind == "net"]
-        self._draws_person = self.plan.needs_person or "personMatte" in aov  # fitted, for shaders
-        self.needs_person = self._draws_person or wants_person(nets, exact=pace is Inline)
+        self._draws_person = self.plan.draws_person or "personMatte" in aov  # fitted, for shaders
+        asked = self._draws_person or self.plan.needs_person
+        self.needs_person = asked or wants_person(nets, exact=pace is Inline)
         images = (*self.plan.face_images, *aov)
-        self.needs_hands = hands and any(name in DRAWN for name in images)
+        self._hides = hands and any(name in DRAWN for name in images)
+        self.needs_hands = self._hides or self.plan.reads_hands
         self._beside: StepImages | None = None
+        make = partial(Chain, gpu, preset, join=join, later=True, quality=quality, whole=self)
+        self._buses = Buses(gpu, self.plan, size, make)
         if not later:
             try:
                 for _ in self.build():
@@ -106,8 +123,9 @@ class Chain:
             self._aov,
             faces=bool(self._aov or self.plan.face_images),
             person=self._draws_person,
-            hands=self.needs_hands,
+            hands=self._hides,
         )
+        yield from self._buses.build()
         for place, link in [step.links[0] for step in self.plan.steps if step.kind == "net"]:
             net = yield from opened(link.effect.source, size)
             layer = self._nets[place] = NetLayer(gpu, net, size, self._pace)
@@ -125,6 +143,8 @@ class Chain:
         if self._motions:
             self._draw_warp([(face, face.landmarks + np.float32(1.0)) for face in tick.faces])
         self._draw_beside(tick)
+        yield from self._buses.warm(tick)
+        self._buses.draw(tick, self.knobs)
         for step in self._shader_steps():
             yield
             program = self.programs[step.links[0][0]]
@@ -132,46 +152,6 @@ class Chain:
             values = self._moment(tick, faces, step) | self._uniforms[step.links[0][0]]
             program.draw(self._spare, self._images(self._canvas, step), values)
         self.reset()
-
-    def set(self, place: int, knob: str, value: Value) -> bool:
-        """Give a knob another value from the next frame on.
-
-        False if the link isn't planned, as its mix was 0: only a new chain shows it. Raises as
-        `Knobs.set` does. Only a choice on a software renderer compiles anything.
-        """
-        self.knobs.set(place, knob, value)
-        if knob == "mix":
-            self._loosen({place: {"mix"}})
-        return self.draws_all_of(self.knobs.preset)
-
-    def bypass(self, place: int, on: bool) -> None:
-        """Take one link out of the picture from the next frame on, or put it back."""
-        self.knobs.bypass(place, on)
-        self._loosen({place: {"mix"}})
-
-    def take(self, knobs: Knobs) -> None:
-        """Go on with the knobs of another preset of the same effects."""
-        moving = {}
-        links = zip(self.knobs.preset.chain, knobs.preset.chain, strict=True)
-        for place, (before, after) in enumerate(links):
-            mixes = before.values["mix"] != after.values["mix"] or after.when is not None
-            moving[place] = {*after.modulation, *(["mix"] if mixes else [])}
-        self._loosen({place: names for place, names in moving.items() if names})
-        self.knobs = self.told = knobs
-
-    def draws_all_of(self, preset: Preset) -> bool:
-        """Whether all links of a preset of the same effects are planned that may show."""
-        planned = {n for step in self.plan.steps for n, _ in step.links}
-        seen = self._draws_person or not any(map(reads_matte, preset.chain))
-        return seen and all(link.idle or n in planned for n, link in enumerate(preset.chain))
-
-    def _loosen(self, moving: Moving) -> None:
-        """Knobs that move aren't compiled in, by their link's place."""
-        for step in self._shader_steps():
-            here = {n: moving[n] for n, _ in step.links if n in moving}
-            program = self.programs.get(step.links[0][0])
-            if here and program is not None:
-                program.shader = loosened(program.shader, step, here)
 
     def __enter__(self) -> Chain:
         return self
@@ -190,7 +170,7 @@ class Chain:
             net.release()
         self._nets.clear()
         self._motions.close()
-        for thing in (self._beside, self._warping):
+        for thing in (self._buses, self._beside, self._warping):
             if thing is not None:
                 thing.release()
         self._beside = self._warping = None
@@ -200,6 +180,7 @@ class Chain:
     def inherit(self, old: Chain) -> None:
         """Go on where a chain of the same look stands that is drawn at another size."""
         self._motions.inherit(old._motions, self._values)
+        self._buses.inherit(old._buses)
         for place in self.programs.keys() & old.programs.keys():
             self.programs[place].inherit(old.programs[place])
         for place in self._nets.keys() & old._nets.keys():
@@ -209,6 +190,7 @@ class Chain:
         """A cut: no effect remembers anything."""
         self.told.reset()
         self._motions.reset()
+        self._buses.reset()
         for program in self.programs.values():
             program.reset()
         for net in self._nets.values():
@@ -242,6 +224,7 @@ class Chain:
     def draw(self, tick: Tick) -> None:
         """The second third of `render`: everything is drawn, nothing read back."""
         self._turn(self.told.at(self._motions.heard(tick, self.knobs.names)))
+        self._buses.draw(tick, self.knobs)
         driven = self._motions.drive(tick, self.knobs.names)
         self.shown = tuple(moved(face, points) for face, points in driven)
         beside = False  # whether what the shaders read is drawn
@@ -344,12 +327,7 @@ class Chain:
 
     def _uniforms_of(self, step: Step) -> dict[str, Any]:
         """The uniforms of a step's knobs."""
-        each = []
-        for place, _ in step.links:
-            knobs: dict[str, Any] = dict(self._values[place])
-            mix, seed = knobs.pop("mix"), self.knobs.preset.seed + knobs.pop("seed")
-            each.append({**knobs, "kfx_mix": mix, "kfx_seed": float(seed)})
-        return isf_join.joined_values(each) if len(each) > 1 else each[0]
+        return uniforms(step, self._values, self.knobs.preset.seed)
 
     def _draw_beside(self, tick: Tick) -> None:
         assert self._beside is not None
@@ -380,12 +358,13 @@ class Chain:
         self, canvas: moderngl.Texture, step: Step | None = None
     ) -> dict[str, moderngl.Texture]:
         assert self._beside is not None
-        return self._beside.of(canvas, *([step.buffer] if step else []))
+        return self._beside.of(canvas, *([step.buffer] if step else [])) | self._buses.images
 
     def _moment(self, tick: Tick, faces: tuple[Face, ...], step: Step) -> dict[str, Any]:
         """The uniforms that no knob gives."""
         assert self._beside is not None
-        return {"kfx_quality": self._quality(), **self._beside.moment(tick, faces, step.buffer)}
+        own = {"kfx_quality": self._quality(), **self._buses.values}
+        return own | self._beside.moment(tick, faces, step.buffer)
 
     def read(self) -> Pixels:
         """The last third of `render`: the picture comes back from the GPU."""

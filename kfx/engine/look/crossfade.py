@@ -107,7 +107,7 @@ class Dissolve:
 def same_chain(one: Preset, other: Preset) -> bool:
     """Whether both are the same effects for the same performers: only knobs differ."""
     return len(one.chain) == len(other.chain) and all(
-        a.effect == b.effect and a.slots == b.slots
+        a.effect == b.effect and a.slots == b.slots and a.bus == b.bus
         for a, b in zip(one.chain, other.chain, strict=True)
     )
 

@@ -111,12 +111,13 @@ class Motions:
         for i, (place, link, motion) in enumerate(self._all):
             scenes.append(None)
             motion.names = names
-            if not used[i]:
+            if not (used[i] and motion.holds):
                 continue
-            routes = motion.holds and link.slots
             with trying((place,)):
                 scene = motion.hold(
-                    replace(tick, faces=routed(tick.faces, link.slots, names)) if routes else tick
+                    replace(tick, faces=routed(tick.faces, link.slots, names))
+                    if link.slots
+                    else tick
                 )
                 scenes[i] = scene if motion.mix != 0.0 else None
         whom = [resolved(link.slots, names) if link.slots else None for _, link, _ in self._all]
@@ -126,9 +127,9 @@ class Motions:
         faces = {face.slot: face for face in tick.faces}
         for i in range(holder + 1, len(self._all)):
             meant = whom[i]
-            slots = frozenset(range(MAX_FACES) if meant is None else meant)
             place, _, motion = self._all[i]
-            if used[i]:
+            if used[i] and motion.holds:
+                slots = frozenset(range(MAX_FACES) if meant is None else meant)
                 with trying((place,)):
                     scene = motion.stage(scene, tick, slots)
         self.scene = scene
@@ -155,8 +156,9 @@ class Motions:
                     continue
                 if scenes[i] is not None:  # of several stills the last is shown
                     continue
-                with trying((place,)):
-                    self._extras(motion, moving, _seen_in(scene, slot, tick) if held else tick)
+                if motion.layered or type(motion).light is not Motion.light:
+                    with trying((place,)):
+                        self._extras(motion, moving, _seen_in(scene, slot, tick) if held else tick)
                 mixed = moving.landmarks + np.float32(motion.mix) * (points - moving.landmarks)
                 moving = replace(moving, landmarks=mixed)
             points = moving.landmarks

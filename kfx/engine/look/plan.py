@@ -9,13 +9,15 @@ picture passes untouched, to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
+from kfx.params import Value
 from kfx.presets import Link, Preset
 from kfx.render import isf_join
 from kfx.render.isf import Shader
+from kfx.render.isf_own import Buses, History
 from kfx.tracking.arkit import NAMES as EXPRESSIONS
 
 Kind = Literal["warp", "boxes", "frame", "net"]
@@ -68,6 +70,34 @@ class Plan:
 
     steps: tuple[Step, ...]
     face_images: tuple[str, ...]
+    buses: Mapping[str, Plan] = field(default_factory=dict)
+    """What is drawn onto each bus in use; shown where a shader has `buses`."""
+
+    @property
+    def places(self) -> frozenset[int]:
+        """The places in the chain of all that is planned."""
+        own = (n for step in self.steps for n, _ in step.links)
+        return frozenset(own).union(*(one.places for one in self.buses.values()))
+
+    @property
+    def shows_buses(self) -> Buses | None:
+        """What the first shader that shows buses wants of them."""
+        links = [link for step in self.steps for _, link in step.links]
+        shaders = [link.effect.source for link in links if link.effect.kind == "shader"]
+        return next((one.buses for one in shaders if one.buses), None)
+
+    @property
+    def bus_history(self) -> History | None:
+        """What a shader remembers of the buses."""
+        links = [link for step in self.steps for _, link in step.links]
+        shaders = [link.effect.source for link in links if link.effect.kind == "shader"]
+        return next((one.history for one in shaders if one.buses and one.history), None)
+
+    @property
+    def reads_hands(self) -> bool:
+        """Whether a shader looks at hands."""
+        links = [link for step in self.steps for _, link in step.links]
+        return any("handData" in getattr(link.effect.source, "images", ()) for link in links)
 
     @property
     def full_frame_passes(self) -> int:
@@ -81,6 +111,13 @@ class Plan:
     @property
     def needs_person(self) -> bool:
         """Whether a shader reads ``personMatte``, or a motion the matte of the tick."""
+        if any(one.needs_person for one in self.buses.values()):
+            return True
+        return self.draws_person
+
+    @property
+    def draws_person(self) -> bool:
+        """The same of what isn't on a bus."""
         links = [link for step in self.steps for _, link in step.links]
         if any(reads_matte(link) for link in links):
             return True
@@ -91,6 +128,8 @@ class Plan:
     @property
     def needs_blendshapes(self) -> bool:
         """Whether a knob follows an expression: faces should come with their coefficients."""
+        if any(one.needs_blendshapes for one in self.buses.values()):
+            return True
         links = [link for step in self.steps for _, link in step.links]
         told = {source.signal for link in links for source in link.sources}
         return any(f"face.{name}" in told for name in EXPRESSIONS)
@@ -105,7 +144,7 @@ class Plan:
             for source in link.sources
         )
         drawn = bool(self.face_images) or any(step.kind != "frame" for step in self.steps)
-        return drawn or follows
+        return drawn or follows or any(one.needs_faces for one in self.buses.values())
 
 
 def reads_matte(link: Link) -> bool:
@@ -116,12 +155,12 @@ def reads_matte(link: Link) -> bool:
     return bool(link.values[knob]) or knob in link.modulation
 
 
-def compile_plan(preset: Preset, *, join: bool = True) -> Plan:
-    """The plan of a preset. Never fails: `presets.load` has checked everything.
+def compile_plan(preset: Preset, *, join: bool = True, bus: str = "") -> Plan:
+    """The plan of a preset, or of one bus of it. Never fails: `presets.load` has checked it.
 
     `join=False` gives every shader its own pass: slower, and the same picture.
     """
-    active = [(i, link) for i, link in enumerate(preset.chain) if not link.idle]
+    active = [(i, link) for i, link in enumerate(preset.chain) if not link.idle and link.bus == bus]
     motions = tuple((i, link) for i, link in active if _moves(link))
     steps = [Step("warp", motions)] if motions else []
     images: dict[str, None] = {}
@@ -137,7 +176,19 @@ def compile_plan(preset: Preset, *, join: bool = True) -> Plan:
             steps[-1] = Step(kind, (*steps[-1].links, (i, link)))
         else:
             steps.append(Step(kind, ((i, link),)))
-    return Plan(tuple(steps), tuple(images))
+    used = sorted({link.bus for link in preset.chain if link.bus and not link.idle} - {bus})
+    buses = {one: compile_plan(preset, join=join, bus=one) for one in used if not bus}
+    return Plan(tuple(steps), tuple(images), buses)
+
+
+def uniforms(step: Step, values: Sequence[Mapping[str, Value]], seed: int) -> dict[str, Any]:
+    """What a step's program is told of its links' knobs; `values` are those of the whole chain."""
+    each = []
+    for place, _ in step.links:
+        knobs: dict[str, Any] = dict(values[place])
+        mix, own = knobs.pop("mix"), seed + knobs.pop("seed")
+        each.append({**knobs, "kfx_mix": mix, "kfx_seed": float(own)})
+    return isf_join.joined_values(each) if len(each) > 1 else each[0]
 
 
 def shader_of(step: Step) -> Shader:

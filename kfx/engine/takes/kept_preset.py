@@ -160,7 +160,7 @@ def _differs_in_values(one: Preset, other: Preset) -> bool:
 def _alike(one: Link, other: Link) -> bool:
     if one.effect != other.effect:
         return False
-    said = ((link.modulation, link.slots, link.when) for link in (one, other))
+    said = ((link.modulation, link.slots, link.when, link.bus) for link in (one, other))
     files = [name for name, knob in one.effect.knobs.items() if isinstance(knob, File)]
     return next(said) == next(said) and all(one.values[n] == other.values[n] for n in files)
 

@@ -57,7 +57,7 @@ export class Chain {
       type: "button", class: "grip", "aria-label": `${t("reorder")}: ${one.effect}`, title: t("reorder"),
     }, "⠿");
     const id = `${one.effect}#${rows.filter((row) => row.a.endsWith("/solo")).indexOf(at("solo"))}`;
-    const fold = button(one.effect.replaceAll("_", " "), { class: "name", title: one.doc });
+    const fold = button(one.effect.replaceAll("_", " ") + (one.bus ? ` → ${one.bus}` : ""), { class: "name", title: one.doc });
     const when = this._when(one, place, id);
     const whom = one.slots && this._whom(one, place, id);
     const remove = button("✕", {

@@ -115,6 +115,10 @@ class Sound(Protocol):
         """(channels, count) of full scale ±1, the newest last; silence where nothing was."""
 
 
+Date = tuple[float, float, float, float]
+"""Year, month 1–12, day, and seconds since local midnight: ISF's ``DATE``."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tick:
     """One moment of the show: all that an effect may know about time."""
@@ -133,6 +137,7 @@ class Tick:
     signals: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
     """What modulates knobs and no face tells: ``audio.low``, ``osc.fader1``, ``midi.cc7``, …"""
     sound: Sound | None = None  # what is heard; None is silence
+    date: Date | None = None  # where the machine stands, live; None where it must not matter
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,11 @@
     {"NAME": "drift", "TYPE": "float", "DEFAULT": 0.25, "MIN": -2.0, "MAX": 2.0, "UNIT": "%/s", "DOC": "how fast space drifts by, of the frame"},
     {"NAME": "wrap", "TYPE": "float", "DEFAULT": 0.35, "MIN": 0.0, "MAX": 1.0, "DOC": "light of the nebula on the performer's edges"},
     {"NAME": "width", "TYPE": "float", "DEFAULT": 0.14, "MIN": 0.02, "MAX": 0.4, "UNIT": "iod", "DOC": "how far that light reaches in"},
-    {"NAME": "night", "TYPE": "float", "DEFAULT": 0.35, "MIN": 0.0, "MAX": 1.0, "DOC": "how far the performer is graded into the dark"},
+    {"NAME": "night", "TYPE": "float", "DEFAULT": 0.45, "MIN": 0.0, "MAX": 1.0, "DOC": "how far the performer is graded into the dark, and lit by the sky on each side"},
     {"NAME": "pulse", "TYPE": "float", "DEFAULT": 0.25, "MIN": 0.0, "MAX": 1.0, "DOC": "gas flares on the beat"}
   ],
   "PASSES": [
-    {"TARGET": "view", "WIDTH": "2", "HEIGHT": "1", "FLOAT": true, "PERSISTENT": true},
+    {"TARGET": "view", "WIDTH": "4", "HEIGHT": "1", "FLOAT": true, "PERSISTENT": true},
     {"TARGET": "across", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)", "FLOAT": true},
     {"TARGET": "old", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)", "FLOAT": true},
     {"TARGET": "closed", "WIDTH": "floor($WIDTH/16.0)", "HEIGHT": "floor($HEIGHT/16.0)"},
@@ -39,6 +39,7 @@ vec4 landmark(int slot, int i) { return texelFetch(faceData, ivec2(i, slot), 0);
 
 // Texel 0: shift of the view (of the height), iod (of the height), kick (0 = not set yet).
 // Texel 1: the shift again, how far the world is exchanged, 1 = there is a real matte.
+// Texels 2 and 3: the colour of the light that space throws on the performer's left and right.
 vec4 look(bool second) {
     vec4 last = texelFetch(view, ivec2(0), 0), state = texelFetch(view, ivec2(1, 0), 0);
     vec2 size = IMG_SIZE(inputImage);
@@ -104,6 +105,18 @@ vec3 nebula(vec2 q, vec2 shift, float kick) {
     return 1.0 - exp(-1.45 * brightness * (light + vec3(0.006, 0.009, 0.020)));
 }
 
+// Its colour over the half of the sky on one side, as bright as white: what a face turned there
+// is lit with. Dark space lends no colour.
+vec4 ambient(float side, float aspect) {
+    vec4 now = texelFetch(view, ivec2(0), 0);
+    vec2 shift = depth * now.xy + vec2(0.01 * drift * TIME, 0.0);
+    vec3 sum = vec3(0.0);
+    for (int i = 0; i < 12; i++)
+        sum += nebula(vec2(side * aspect * (0.10 + 0.12 * float(i % 4)), 0.36 * float(i / 4) - 0.30), shift, 1.0) / 12.0;
+    float y = luma(sum);
+    return vec4(mix(vec3(0.80, 0.86, 1.0), clamp(sum / max(y, 0.02), 0.35, 1.9), 0.75 * smoothstep(0.0, 0.10, y)), 1.0);
+}
+
 vec4 blur(sampler2D image, vec2 p, vec2 d) {
     return IMG_NORM_PIXEL(image, p) * 0.196 + (IMG_NORM_PIXEL(image, p + d * 1.41) + IMG_NORM_PIXEL(image, p - d * 1.41)) * 0.297
          + (IMG_NORM_PIXEL(image, p + d * 3.3) + IMG_NORM_PIXEL(image, p - d * 3.3)) * 0.105;
@@ -133,7 +146,11 @@ vec4 zone(vec2 tile) {
 
 void main() {
     vec2 p = isf_FragNormCoord;
-    if (PASSINDEX == 0) { gl_FragColor = look(gl_FragCoord.x > 1.0); return; }
+    if (PASSINDEX == 0) {
+        float texel = floor(gl_FragCoord.x);
+        gl_FragColor = texel < 2.0 ? look(texel > 0.0) : ambient(2.0 * texel - 5.0, IMG_SIZE(inputImage).x / IMG_SIZE(inputImage).y);
+        return;
+    }
     vec4 at = texelFetch(view, ivec2(PASSINDEX > 5 ? 1 : 0, 0), 0);
     float aspect = IMG_SIZE(inputImage).x / IMG_SIZE(inputImage).y;
     vec2 q = (p - 0.5) * vec2(aspect, 1.0);
@@ -184,7 +201,10 @@ void main() {
         }
         if (PASSINDEX != 6) {
             float y = luma(f);
-            vec3 dark = mix(f, vec3(y), 0.22) * mix(vec3(1.0), vec3(0.80, 0.86, 1.0), 0.6) * (0.74 + 0.20 * y);
+            // Each side takes the colour of the sky on that side.
+            float side = clamp(0.5 + 1.3 * (q.x - 7.0 * at.x), 0.0, 1.0);
+            vec3 tint = mix(texelFetch(view, ivec2(2, 0), 0).rgb, texelFetch(view, ivec2(3, 0), 0).rgb, side);
+            vec3 dark = mix(f, vec3(y), 0.30) * tint * (0.74 + 0.20 * y);
             f = mix(f, dark, night);
         }
         if (PASSINDEX == 9) {

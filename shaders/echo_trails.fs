@@ -70,7 +70,7 @@ void main() {
         gl_FragColor = best;
     } else if (PASSINDEX == 1) {
         // r the body; g how much of it is round about: dark clothes leave an outline too.
-        vec2 d = vec2(0.012 * RENDERSIZE.y / RENDERSIZE.x, 0.012);
+        vec2 d = vec2(0.016 * RENDERSIZE.y / RENDERSIZE.x, 0.016);
         float around = IMG_NORM_PIXEL(personMatte, p + d).r + IMG_NORM_PIXEL(personMatte, p - d).r
                      + IMG_NORM_PIXEL(personMatte, p + d * vec2(1.0, -1.0)).r + IMG_NORM_PIXEL(personMatte, p + d * vec2(-1.0, 1.0)).r;
         gl_FragColor = vec4(IMG_NORM_PIXEL(personMatte, p).r, 0.25 * around, 0.0, 1.0);
@@ -86,17 +86,16 @@ void main() {
         vec4 old = vec4(0.0);
         if (dt > 0.0 && from == clamp(from, 0.0, 1.0)) {
             // Softer with age: five reads in a cross that grows no wider than the pixels of the target.
-            vec2 d = 0.7 / RENDERSIZE;
-            vec4 c = IMG_NORM_PIXEL(trail, from);
-            vec4 s = IMG_NORM_PIXEL(trail, from + d) + IMG_NORM_PIXEL(trail, from - d);
-            c = mix(c, s * 0.5, 0.35);
-            old = c;
+            vec2 d = 0.0017 * vec2(RENDERSIZE.y / RENDERSIZE.x, 1.0), e = vec2(d.x, -d.y);
+            vec4 s = IMG_NORM_PIXEL(trail, from + d) + IMG_NORM_PIXEL(trail, from - d) + IMG_NORM_PIXEL(trail, from + e) + IMG_NORM_PIXEL(trail, from - e);
+            old = s * 0.25;
         }
         float keep = exp(-3.0 * dt / length);
         old.a = max(0.0, old.a * keep - 0.0025);
         float printed = texelFetch(clock, ivec2(0, 0), 0).g;
         vec2 shape = IMG_NORM_PIXEL(outline, p).rg;
-        float body = smoothstep(0.3, 0.8, shape.r);
+        // A print fades out over its rim: light has no edge that scissors could follow.
+        float body = smoothstep(0.25, 1.0, 0.5 * (shape.r + shape.g));
         vec3 live = IMG_NORM_PIXEL(inputImage, p).rgb;
         live = 1.0 - (1.0 - live) * (1.0 - 0.75 * body * clamp(1.0 - 1.08 * shape.g, 0.0, 1.0));
         float strength = body * printed;
@@ -108,7 +107,9 @@ void main() {
     } else {
         vec4 plate = IMG_THIS_PIXEL(inputImage);
         vec4 past = IMG_THIS_PIXEL(trail);
-        float body = smoothstep(0.15, 0.75, IMG_THIS_PIXEL(personMatte).r);
+        // The light behind wraps a little round the body: no dark seam between them.
+        float matte = IMG_THIS_PIXEL(personMatte).r;
+        float body = smoothstep(0.15, 0.75, matte), wrap = 0.7 * (1.0 - smoothstep(0.70, 1.0, matte));
         // Flesh → rose → violet → night with age, over the picture's own colours.
         float age = 1.0 - past.a, y = luma(past.rgb);
         vec3 tint = mix(vec3(1.00, 0.80, 0.68), vec3(1.00, 0.38, 0.50), smoothstep(0.1, 0.6, age));
@@ -118,7 +119,7 @@ void main() {
         // Light is added and clips like film; where the trail is dense it also covers.
         vec3 light = 1.0 - exp(-1.9 * glow * past.a * ghost);
         float dense = 0.65 * min(glow, 1.0) * past.a;
-        vec3 c = 1.0 - (1.0 - plate.rgb * (1.0 - dense)) * (1.0 - light);
-        gl_FragColor = vec4(mix(c, plate.rgb, body), plate.a);
+        vec3 c = 1.0 - (1.0 - plate.rgb * (1.0 - dense * (1.0 - body))) * (1.0 - light * max(1.0 - body, wrap));
+        gl_FragColor = vec4(c, plate.a);
     }
 }

@@ -13,9 +13,9 @@
     {"NAME": "fade", "TYPE": "float", "DEFAULT": 0.04, "MIN": 0.0, "MAX": 0.3, "DOC": "lifted blacks and rolled-off whites"}
   ],
   "PASSES": [
-    {"TARGET": "bright", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)"},
-    {"TARGET": "across", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)"},
-    {"TARGET": "slow", "WIDTH": "floor($WIDTH/8.0)", "HEIGHT": "floor($HEIGHT/8.0)"},
+    {"TARGET": "bright", "WIDTH": "floor($WIDTH/16.0)", "HEIGHT": "floor($HEIGHT/16.0)"},
+    {"TARGET": "across", "WIDTH": "floor($WIDTH/16.0)", "HEIGHT": "floor($HEIGHT/16.0)"},
+    {"TARGET": "slow", "WIDTH": "floor($WIDTH/16.0)", "HEIGHT": "floor($HEIGHT/16.0)"},
     {"TARGET": "fine", "WIDTH": "floor($WIDTH/4.0)", "HEIGHT": "floor($HEIGHT/4.0)", "FILTER": "nearest"},
     {}
   ],
@@ -27,13 +27,19 @@
 // pixel anew, and a bilinear read costs it twice a nearest one. So the corners and the small
 // passes hand over finished numbers, enlarged beforehand, and the last one only joins them.
 
+#if __VERSION__ < 130 || defined(GL_ES)
 varying vec2 grain_at;
 varying vec2 aside;
 varying vec2 strength;
+#else
+noperspective varying vec2 grain_at;
+flat varying vec2 aside;
+flat varying vec2 strength;
+#endif
 
 float luma(vec3 c) { return dot(c, vec3(0.2126, 0.7152, 0.0722)); }
 
-// Nine Gaussian taps in five bilinear reads, sigma about 2.1 eighth pixels.
+// Nine Gaussian taps in five bilinear reads, sigma about two texels of their distance.
 vec4 blur(sampler2D image, vec2 p, vec2 direction) {
     vec4 sum = IMG_NORM_PIXEL(image, p) * 0.1592;
     sum += (IMG_NORM_PIXEL(image, p + direction * 1.4556) + IMG_NORM_PIXEL(image, p - direction * 1.4556)) * 0.2692;
@@ -41,12 +47,9 @@ vec4 blur(sampler2D image, vec2 p, vec2 direction) {
     return sum;
 }
 
-// What glows of the left or the right half of eight pixels by eight, of which both together read
-// each row and column once; a is their luma.
-vec4 hot(ivec2 at, int right) {
-    at.x += 4 * right;
-    vec3 c = 0.25 * (texelFetch(inputImage, at + ivec2(0, 3 - right), 0).rgb + texelFetch(inputImage, at + ivec2(1, 6 + right), 0).rgb
-                   + texelFetch(inputImage, at + ivec2(2, right), 0).rgb + texelFetch(inputImage, at + ivec2(3, 5 - right), 0).rgb);
+// What glows of two by two pixels; a is their luma.
+vec4 hot(vec2 p) {
+    vec3 c = IMG_NORM_PIXEL(inputImage, p).rgb;
     float y = luma(c);
     return vec4(c * smoothstep(threshold - 0.15, 1.0, max(y, c.r * 0.85)), y);
 }
@@ -55,13 +58,19 @@ void main() {
     vec2 p = isf_FragNormCoord;
     float stock = fade * 4.0;
     if (PASSINDEX == 0) {
-        ivec2 at = clamp(ivec2(p * IMG_SIZE(inputImage)) - 4, ivec2(0), max(textureSize(inputImage, 0) - 8, ivec2(0)));
-        gl_FragColor = 0.5 * (hot(at, 0) + hot(at, 1));
+        // A quarter of sixteen pixels by sixteen: two in each row and column of two by two.
+        vec2 d = 2.0 / IMG_SIZE(inputImage);
+        gl_FragColor = vec4(0.0);
+        for (int i = 0; i < 8; i++) {
+            vec2 at = vec2(float(i), mod(float(3 * i + 1), 8.0)) - 3.5;
+            gl_FragColor += hot(p + d * at) + hot(p + d * vec2(at.x, at.y + (at.y < 0.0 ? 4.0 : -4.0)));
+        }
+        gl_FragColor *= 0.0625;
     } else if (PASSINDEX == 1) {
-        gl_FragColor = blur(bright, p, vec2(0.8 / RENDERSIZE.x, 0.0));
+        gl_FragColor = blur(bright, p, vec2(0.4 / RENDERSIZE.x, 0.0));
     } else if (PASSINDEX == 2) {
         // Halation: light scattered back by the base reaches the red layer first.
-        vec3 light = blur(across, p, vec2(0.0, 0.8 / RENDERSIZE.y)).rgb * vec3(1.0, 0.32, 0.16) * halation;
+        vec3 light = blur(across, p, vec2(0.0, 0.4 / RENDERSIZE.y)).rgb * vec3(1.0, 0.32, 0.16) * halation;
         light *= 1.0 - 0.6 * IMG_THIS_PIXEL(bright).a;
         vec2 q = (p - 0.5) * vec2(min(RENDERSIZE.x / RENDERSIZE.y, 2.0) / 1.25, 0.8);
         float t = clamp(dot(q, q) * 1.5 - 0.12, 0.0, 1.0);

@@ -1,8 +1,14 @@
 // Where a pixel's grain lies, once a corner instead of once a pixel.
 
+#if __VERSION__ < 130 || defined(GL_ES)
 varying vec2 grain_at;
 varying vec2 aside;
 varying vec2 strength;  // of what the layers share, and of what each has of its own
+#else
+noperspective varying vec2 grain_at;
+flat varying vec2 aside;
+flat varying vec2 strength;
+#endif
 
 void main() {
     isf_vertShaderInit();

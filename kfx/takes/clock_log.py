@@ -49,6 +49,7 @@ class Moment:
             energy=said["energy"],
             seed=said["seed"],
             signals=MappingProxyType(dict(said["signals"])),
+            date=said.get("date"),
         )
 
 
@@ -77,6 +78,7 @@ def line(shot: Shot, number: int, timecode: str, time_s: float, lead_s: float) -
             "energy": tick.energy,
             "seed": tick.seed,
             "signals": dict(tick.signals),
+            **({"date": tick.date} if tick.date is not None else {}),
         },
     }
     return json.dumps(data, separators=(",", ":")) + "\n"
@@ -107,6 +109,9 @@ def _moment(data: dict[str, Any], number: int) -> Moment:
         tick[key] = float(tick[key])
     tick["index"], tick["seed"] = int(tick["index"]), int(tick["seed"])
     tick["signals"] = {str(key): float(value) for key, value in tick["signals"].items()}
+    if tick.get("date") is not None:
+        year, month, day, seconds = map(float, tick["date"])
+        tick["date"] = (year, month, day, seconds)
     Fraction(tick["frame_time"])
     return Moment(
         number,

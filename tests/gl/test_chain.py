@@ -1,5 +1,7 @@
 """What the chain promises, held over every effect: exactness, locality, repeatability."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from kfx.engine.look.plan import compile_plan
 from kfx.render.gpu import Gpu
 from kfx.types import freeze
 from tests.faces import face_at, frame_of, picture, smiling, tick_of
+from tests.isf_files import GREEN
 from tests.looks import CAST, preset_of
 
 SIZE = (320, 180)
@@ -162,3 +165,15 @@ def test_the_plan_joins_motions_and_keeps_face_shaders_in_place():
     assert set(plan.face_images) == {"faceParts", "faceData"}
     off = presets.with_settings(presets.load("supernova"), ["film.mix=0", "iris_nova.mix=0"])
     assert [step.kind for step in compile_plan(off).steps] == ["warp"]
+
+
+def test_a_shader_reads_the_date_of_a_live_tick(gpu, tmp_path):
+    path = tmp_path / "today.fs"
+    path.write_text(
+        '/*{"INPUTS": []}*/\nvoid main() { vec4 d = DATE - vec4(2031.0, 5.0, 4.0, 3600.0);\n'
+        " gl_FragColor = vec4(dot(d, d) > 0.0, 1.0, DATE.x == 2000.0, 1.0); }"
+    )
+    with Chain(gpu, presets.load(str(path)), SIZE) as chain:
+        tick = tick_of(frame_of(PIXELS), [])
+        assert tuple(chain.render(replace(tick, date=(2031.0, 5.0, 4.0, 3600.0)))[9, 9]) == GREEN
+        assert tuple(chain.render(tick)[9, 9]) == (255, 255, 255, 255)

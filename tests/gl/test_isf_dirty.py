@@ -109,12 +109,42 @@ def test_every_dialect_reads_the_same_pixel(gpu, tmp_path, call):
         "void main() { gl_FragColor = vec4(0, 1, 0, 1) + IMG_NORM_PIXEL(iChannel2, vec2(0.5)); }",
         "#define iChannel0 inputImage\nvoid main() { gl_FragColor = vec4(0.0, 1.0, 0.0, 1.0)\n"
         "  + 0.0 * texture2D(iChannel0, isf_FragNormCoord); }",
+        "float f(vec2 case) { return case.y; }\n"
+        "void main() { gl_FragColor = vec4(0.0, f(vec2(0.0, 1.0)), 0.0, 1.0); }",
+        "void main() { switch (1) { case 1: gl_FragColor = vec4(0, 1, 0, 1); break; } }",
+        f"void\u00a0main() {{\u200b {DONE}\ufeff }}",
+        "#define A \\ \n 1.0\nvoid main() { gl_FragColor = vec4(0.0, A, 0.0, 1.0); }",
+        "void main() { float far = distance(gl_TexCoord[0].xy, isf_FragNormCoord);\n"
+        "  gl_FragColor = vec4(step(0.01, far), 1.0, 0.0, 1.0); }",
         "const float shared = 1.0; float patch(const in float precise) { return precise; }\n"
         "void main() { gl_FragColor = vec4(0.0, patch(shared), 0.0, 1.0); }",
     ],
 )
 def test_old_and_foreign_glsl_is_understood(gpu, tmp_path, body):
     assert Player(gpu, write(tmp_path, body)).colour() == GREEN
+
+
+@pytest.mark.parametrize(
+    "vertex",
+    [
+        "varying vec2 at;\nvoid main() { gl_Position = ftransform(); isf_vertShaderInit();\n"
+        "  at = gl_MultiTexCoord0.xy; gl_TexCoord[0] = gl_MultiTexCoord0; }",
+        "varying vec2 at;\nvoid main() { vv_vertShaderInit(); at = vv_FragNormCoord;\n"
+        "  gl_Position = gl_ModelViewProjectionMatrix * gl_Vertex;\n"
+        "  gl_TexCoord[0] = vec4(isf_FragNormCoord.xy, 0.0, 1.0); }",
+    ],
+)
+def test_an_old_vertex_shader_is_understood(gpu, tmp_path, vertex):
+    body = """varying vec2 at;
+    void main() {
+        float far = distance(at, isf_FragNormCoord);
+        far += distance(gl_TexCoord[0].xy, isf_FragNormCoord);
+        gl_FragColor = vec4(step(0.01, far), 1.0, 0.0, 1.0);
+    }"""
+    path = write(tmp_path, body)
+    path.with_suffix(".vs").write_text(vertex)
+    player = Player(gpu, path)
+    assert {player.colour(x, y) for x in (0.05, 0.95) for y in (0.05, 0.95)} == {GREEN}
 
 
 def test_inputs_may_have_names_that_glsl_keeps_for_itself(gpu, tmp_path):
@@ -197,6 +227,8 @@ HEADS = [
     b'/*{"CREDIT": "x" // a, {"b": 1.0} }\n "INPUTS": [{"NAME": \'inputImage\' "TYPE": "image"}\n'
     b' {"NAME": "x", "TYPE": "float", "MAX": +2,, "MIN": 01.5f "DEFAULT": .5e1}], "A": "C:\\Mad"\n'
     b"}\n\nfrom https://x.y/{z}\n*/",
+    b'/*{inputs: [{name: "inputImage", "Type": "Image"}, {name : "x", type: "FLOAT", max: 0xf}]}*/',
+    "/*{“INPUTS”:\u00a0[{“NAME”: “inputImage”, “TYPE”: “image”}]}*/".encode(),
     b'/*{"INPUTS":\r[{"NAME": "inputImage", "TYPE": "image"}]}*/\r',
 ]
 

@@ -530,7 +530,11 @@ def test_what_is_discarded_is_transparent(gpu, tmp_path):
         ("#if 1\nvoid main() {}\n", r"test\.fs:\d: .*#if"),
         ("\n#include <noise.glsl>\nvoid main() {}", r"test\.fs:3: #include <noise.glsl>"),
         ("float f() { return 1.0; }", "no void main"),
-        ("void main() { if (true) {\n}", r"test\.fs: at its end: syntax"),
+        ("\nvoid main() { if (true) {\n}", r"test\.fs:3: this { is never closed"),
+        ("void main() {}\n/* the end\n\n", r"test\.fs:3: .*this /\* is never closed"),
+        ("void main() {}\n// (\nfloat f(float x) { return f(x); }", r"test\.fs:\d: .*f"),
+        ("float f();\nvoid main() {\n gl_FragColor = vec4(f());\n}", r"test\.fs:[24]: .*`f'"),
+        ("// “\nvoid main() {\n float a = “;\n}", r"test\.fs:4: '“' \(U\+201C\) is no char"),
         (
             "varying vec2 nowhere;\nvoid main() { gl_FragColor = nowhere.xyxy; }",
             r"test\.fs: .*nowhere",

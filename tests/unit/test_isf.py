@@ -96,6 +96,8 @@ def test_a_bad_default_is_mended_with_a_warning(tmp_path, entry, default, warnin
         ([{"NAME": "x"}], "type '' is left out"),
         ([{"NAME": "x", "TYPE": "smell"}], "'smell' is left out"),
         (["x"], "no object"),
+        ([{"NAME": "TIME", "TYPE": "float"}], "TIME is left out: every shader has it"),
+        ([{"NAME": "gl_x", "TYPE": "float"}], "no usable NAME"),
         ([{"NAME": "x", "TYPE": "bool"}, {"NAME": "x", "TYPE": "float"}], "declared twice"),
     ],
 )
@@ -178,6 +180,8 @@ def test_targets_join_what_their_passes_say(tmp_path):
         ("ceil(7 / 2) + 7 % 4 + min(1, 2) + abs(-1)", 9),
         ("640", 640),
         ("2.5e2", 250),
+        ("2^3 * pow(2, 2) + trunc(1.7)", 33),
+        ("clamp($HEIGHT, 8, 16) + clamp(8, 1, 16)", 24),
     ],
 )
 def test_sizes(text, value):
@@ -259,6 +263,8 @@ def test_a_fault_in_the_header_is_told_with_its_line(tmp_path):
         ),
         ('{"a": {"b": []}}\n\nsee https://x.y, {"c": 1}', {"a": {"b": []}}),
         ('{"a": 1.0//b\n}', {"a": 1.0}),
+        ('{a: 0x1F, b_2\n: ["c:d", -0X2]}', {"a": 31, "b_2": ["c:d", -2]}),
+        ('{“a”: “b "c"”}', {"a": 'b "c"'}),
     ],
 )
 def test_slips_of_the_pen_in_a_header_are_mended(tmp_path, text, header):

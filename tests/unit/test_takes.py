@@ -100,8 +100,10 @@ def test_faces_come_back_to_the_bit_even_after_a_crash(tmp_path):
 def test_a_clock_reads_back_to_the_bit_and_names_a_damaged_line(tmp_path):
     path = tmp_path / "clock.jsonl"
     one = shot(7, signals={"song.time": 0.1 + 0.2, "song.rate": 2.0, "audio.low": 1 / 3})
+    one = replace(one, drawn=replace(one.drawn, date=(2031.0, 2.0, 3.0, 4.5)))
     path.write_text(clock_log.line(one, 3, "01:00:00:03", 0.1, lead_s=0.05) + '{"half')
     (moment,) = clock_log.load(path)
+    assert moment.tick_of(PIXELS, ()).date == (2031.0, 2.0, 3.0, 4.5)
     tick = moment.tick_of(PIXELS, (FACE,))
     want = one.tick
     assert (tick.time, tick.dt, tick.beat, tick.index) == (want.time, want.dt, want.beat, 7)

@@ -5,6 +5,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from kfx.clock import local_date, now
 from kfx.engine.ticks import Ticks
 from kfx.sync import grid
 from kfx.sync.follow import Fix
@@ -45,6 +46,13 @@ def test_live_the_captured_time_counts_and_the_lead_is_added():
     assert tick.beat == pytest.approx(2.1, abs=0.01)
     again = ticks.tick(frame(50, 102.0), (), 2.02)  # shown a second time, 20 ms later
     assert again.beat == pytest.approx(2.12, abs=0.01)
+
+
+def test_live_a_tick_knows_the_date_and_a_render_doesnt():
+    at = now()
+    live = Ticks(live=True).tick(frame(0, at), ())
+    assert live.date == local_date(at)
+    assert Ticks().tick(frame(0, at), ()).date is None
 
 
 def test_signals_come_from_the_song_and_from_listeners():
